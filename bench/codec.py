@@ -1,0 +1,226 @@
+"""The contract between the suite and a codec: what a codec states about itself and what it can do.
+
+Nothing here imports torch, so that listing codecs and computing cache keys stay instant.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import BenchError, UnknownName
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """One operating point of a codec.
+
+    Attributes:
+        name: ``r1`` … ``rk``, from the lowest rate to the highest.
+        index: Position in the codec's list, from 0; written into the container.
+        lmbda: Rate-distortion multiplier λ on NDIC's scale (loss = λ·255²·MSE + bpp), if trained.
+        setting: What selects the point in the coder itself, such as ``{"quality": 10}``.
+        weights: Weights file of this point, or None where the codec has none.
+        sha256: Expected digest of that file, or None where the user supplies it.
+    """
+
+    name: str
+    index: int
+    lmbda: float | None = None
+    setting: Mapping[str, Any] = field(default_factory=dict)
+    weights: Path | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class CodecInfo:
+    """What a codec declares about itself for one (variant, preset).
+
+    Attributes:
+        name: Registered name, such as ``ndic``.
+        variant: Such as ``b18``; never empty (codecs with one form use ``base``).
+        preset: ``small`` or ``paper``; classical codecs and controls use ``small``.
+        codec_id: Identifier in the container; 0 for plug-ins, whose name is then written out.
+        revision: Raised by hand whenever the behaviour changes; part of every cache key.
+        sections: Names of the payload's sections, in the order in which the container stores them.
+        rates: Rate points, low to high.
+        uses_side: The decoder reads ``y``.
+        encoder_sees_y: The encoder reads ``y`` too: an upper bound, ranked apart.
+        stochastic: The decoder draws noise, so ``decode`` needs one seed an item.
+        estimates: ``estimate_bits`` is available.
+        sizes: The one (height, width) accepted, or None where any size of 16 and more is.
+        twin: ``name:variant`` of the same codec without ``y``, for the gain through the side view.
+        options: Options that ``load_codec`` accepts, with their defaults.
+        random_init: The weights are untrained; the leaderboard refuses such rows.
+        requires: Modules that must be importable, else the status is ``not-installed``.
+        title: Name for people.
+        paper: Citation in one line.
+    """
+
+    name: str
+    variant: str = "base"
+    preset: str = "small"
+    codec_id: int = 0
+    revision: int = 1
+    sections: tuple[str, ...] = ("latent",)
+    rates: tuple[RatePoint, ...] = ()
+    uses_side: bool = False
+    encoder_sees_y: bool = False
+    stochastic: bool = False
+    estimates: bool = False
+    sizes: tuple[int, int] | None = None
+    twin: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    random_init: bool = False
+    requires: tuple[str, ...] = ()
+    title: str = ""
+    paper: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """``name:variant``, the form used in tables."""
+        return f"{self.name}:{self.variant}"
+
+    def rate(self, name: str | None) -> RatePoint:
+        """Return the rate point called ``name``; None is allowed where there is only one.
+
+        Raises:
+            UnknownName: No such point; the sentence lists those there are.
+        """
+        if name is None and len(self.rates) == 1:
+            return self.rates[0]
+        for point in self.rates:
+            if point.name == name:
+                return point
+        known = ", ".join(p.name for p in self.rates)
+        raise UnknownName(f"{self.full_name} ({self.preset}) has no rate point {name!r}; choose one of {known}.")
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What the encoder sends for one image: named byte sections.
+
+    Attributes:
+        sections: Section name to bytes; the names are those that the codec's info declares.
+        native_bytes: Length of the coder's own file format where there is one (a JPEG file, say).
+    """
+
+    sections: Mapping[str, bytes]
+    native_bytes: int | None = None
+
+    @property
+    def bits(self) -> int:
+        """Bits of all sections, container excluded."""
+        return 8 * sum(len(data) for data in self.sections.values())
+
+
+class Codec(ABC):
+    """A codec at one rate point. Construct it through ``bench.load_codec``.
+
+    Args:
+        info: What the codec declares for this variant and preset.
+        rate: The rate point.
+        weights: A weights file to use in place of the rate point's own.
+        options: Values for the options that ``info.options`` declares.
+    """
+
+    def __init__(
+        self,
+        info: CodecInfo,
+        rate: RatePoint,
+        weights: Path | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        unknown = sorted(set(options or {}) - set(info.options))
+        if unknown:
+            known = ", ".join(sorted(info.options)) or "none"
+            raise BenchError(f"{info.full_name} has no option {unknown[0]!r}; it has: {known}.")
+        self.info = info
+        self.rate = rate
+        self.weights = weights if weights is not None else rate.weights
+        self.options: dict[str, Any] = {**info.options, **(options or {})}
+
+    def prepare(self, device: str = "cpu") -> Codec:  # noqa: B027 (optional hook)
+        """Load networks and tables once, on ``device``; calling it again changes nothing.
+
+        Raises:
+            MissingWeights: A weights file is absent.
+            BenchError: A weights file has another sha256 or other contents than expected.
+        """
+        return self
+
+    @abstractmethod
+    def encode(self, x: Tensor, y: Tensor | None = None) -> list[Payload]:
+        """Compress a batch.
+
+        Args:
+            x: Images, uint8 ``(N, 3, H, W)``, RGB, on the CPU.
+            y: Side views of the same shape; passed only where ``info.encoder_sees_y``.
+
+        Returns:
+            One payload an image.
+        """
+
+    @abstractmethod
+    def decode(self, payloads: Sequence[Payload], y: Tensor, noise: Sequence[int] | None = None) -> Tensor:
+        """Reconstruct a batch from bytes and side views alone.
+
+        Args:
+            payloads: One payload an image.
+            y: Side views, uint8 ``(N, 3, H, W)`` on the CPU; height and width of the result are theirs.
+            noise: One 64-bit seed an item; None is accepted wherever nothing is drawn.
+
+        Returns:
+            Reconstructions, uint8 ``(N, 3, H, W)`` on the CPU.
+
+        Raises:
+            BitstreamError: The bytes are damaged.
+        """
+
+    def estimate_bits(self, x: Tensor) -> Tensor:
+        """Bits by the model's own likelihoods, float64 ``(N,)``; only where ``info.estimates``.
+
+        Args:
+            x: Images, uint8 ``(N, 3, H, W)``, on the CPU.
+        """
+        raise BenchError(f"{self.info.full_name} has no likelihoods to estimate bits from.")
+
+    def encoder_version(self) -> str:
+        """Name and version of the library that writes the bytes, for the result rows."""
+        return "dic-bench"
+
+    def parameters(self) -> int:
+        """Number of learned parameters that encoder and decoder use; 0 for codecs without networks."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Method:
+    """A registered method: light description now, the class itself on demand.
+
+    Attributes:
+        name: Registered name.
+        variants: Names of the variants.
+        default_variant: The one meant by the bare name.
+        presets: Presets that exist.
+        describe: ``(variant, preset) -> CodecInfo``, importing neither torch nor compressai.
+        target: ``module:Class`` of the codec.
+        title: Name for people.
+        paper: Citation in one line.
+    """
+
+    name: str
+    variants: tuple[str, ...]
+    default_variant: str
+    presets: tuple[str, ...]
+    describe: Any
+    target: str
+    title: str = ""
+    paper: str = ""

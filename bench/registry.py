@@ -1,0 +1,113 @@
+"""Names to lazily imported things, with a did-you-mean for a miss and an error for a collision.
+
+>>> things: Registry[object] = Registry("thing")
+>>> things.add("path", "pathlib:Path")
+>>> things.get("path").__name__
+'Path'
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar, cast
+
+from bench.codec import Method
+from bench.errors import BenchError, UnknownName
+
+T = TypeVar("T")
+
+
+def import_target(target: str) -> object:
+    """Import ``module:attribute``.
+
+    Raises:
+        BenchError: The target is malformed, or the module or the attribute is missing.
+    """
+    module, _, attribute = target.partition(":")
+    if not module or not attribute:
+        raise BenchError(f"{target!r} is not of the form package.module:Name.")
+    try:
+        return cast(object, getattr(importlib.import_module(module), attribute))
+    except ModuleNotFoundError as error:
+        raise BenchError(f"{target!r} cannot be imported: {error}.") from error
+    except AttributeError as error:
+        raise BenchError(f"Module {module!r} has no {attribute!r}.") from error
+
+
+class Registry(Generic[T]):
+    """Name to lazy target.
+
+    Args:
+        kind: What is registered, for messages.
+        group: Entry-point group that plug-ins announce themselves in.
+    """
+
+    def __init__(self, kind: str, group: str | None = None) -> None:
+        self.kind = kind
+        self.group = group
+        self._targets: dict[str, str] = {}
+        self._origins: dict[str, str] = {}
+        self._loaded: dict[str, T] = {}
+        self._scanned = group is None
+
+    def add(self, name: str, target: str, origin: str = "dic-bench") -> None:
+        """Register ``name`` for ``module:attribute``, imported when first asked for.
+
+        Raises:
+            BenchError: Another target holds the name already.
+        """
+        held = self._targets.get(name)
+        if held is not None and held != target:
+            raise BenchError(
+                f"Two {self.kind}s are called {name!r}: {held} (from {self._origins[name]}) and {target} (from {origin})."
+            )
+        self._targets[name] = target
+        self._origins[name] = origin
+
+    def get(self, name: str) -> T:
+        """Import and return what ``name`` stands for.
+
+        Raises:
+            UnknownName: Nothing has that name; the sentence suggests near ones.
+        """
+        self._scan()
+        if name not in self._targets:
+            near = difflib.get_close_matches(name, self._targets, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(self._targets))}."
+            raise UnknownName(f"There is no {self.kind} {name!r}; {hint}")
+        if name not in self._loaded:
+            self._loaded[name] = cast(T, import_target(self._targets[name]))
+        return self._loaded[name]
+
+    def origin(self, name: str) -> str:
+        """Return which distribution registered ``name``."""
+        self._scan()
+        return self._origins[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._scan()
+        return name in self._targets
+
+    def __iter__(self) -> Iterator[str]:
+        self._scan()
+        return iter(self._targets)
+
+    def _scan(self) -> None:
+        if self._scanned or self.group is None:
+            return
+        self._scanned = True
+        for point in entry_points(group=self.group):
+            origin = point.dist.name if point.dist is not None else "an unnamed distribution"
+            self.add(point.name, point.value, origin)
+
+
+methods: Registry[Method] = Registry("method", group="dic_bench.methods")
+for _name in ("balle2018", "ndic"):
+    methods.add(_name, f"methods.{_name}:METHOD")
+for _name in ("jpeg", "jpeg2000", "webp", "avif", "heic"):
+    methods.add(_name, f"methods.classical:{_name.upper()}")
+for _name in ("copy-y", "warp-y", "grey"):
+    methods.add(_name, f"methods.controls:{_name.upper().replace('-', '_')}")
