@@ -91,14 +91,17 @@ class Tables:
         if kept.sum() != len(flat):
             raise ValueError(f"Coding tables hold {len(flat)} counts where their lengths ask for {kept.sum()}.")
         rows = np.split(flat, np.cumsum(kept)[:-1])
-        full = [np.concatenate([row, row[: -n - len(row)][::-1]]) if n < 0 else row for row, n in zip(rows, stored)]
+        full = [
+            np.concatenate([row, row[: -n - len(row)][::-1]]) if n < 0 else row
+            for row, n in zip(rows, stored, strict=True)
+        ]
         return _padded(full, np.asarray(arrays["offsets"], np.int32))
 
 
 def _padded(rows: Sequence[NDArray[Any]], offsets: NDArray[Any]) -> Tables:
     lengths = np.array([len(row) for row in rows], np.int32)
     counts = np.zeros((len(rows), int(lengths.max())), np.int32)
-    for target, row in zip(counts, rows):
+    for target, row in zip(counts, rows, strict=True):
         target[: len(row)] = row
     return Tables(counts, lengths, np.asarray(offsets, np.int32))
 
@@ -173,11 +176,13 @@ def _model(tables: Tables, t: int) -> Any:
 
 def _groups(index: Ints, tables: Tables) -> Iterator[tuple[int, NDArray[np.intp]]]:
     """Positions of each table used, by rising table, in their order: one vectorised call for each."""
-    if index.size and (index.min() < 0 or index.max() >= len(tables)):
+    if index.size == 0:
+        return
+    if index.min() < 0 or index.max() >= len(tables):
         raise ValueError(f"Table indices run from {index.min()} to {index.max()}, but there are {len(tables)} tables.")
     order = np.argsort(index, kind="stable")
     used, starts = np.unique(index[order], return_index=True)
-    for t, where in zip(used, np.split(order, starts[1:])):
+    for t, where in zip(used, np.split(order, starts[1:]), strict=True):
         yield int(t), where
 
 

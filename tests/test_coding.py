@@ -62,7 +62,7 @@ def test_round_trip_overhead_and_speed(gauss: Tables) -> None:
     assert np.array_equal(StreamDecoder(data).decode(index, gauss), sent)
     ideal = ideal_bits(symbols, index, gauss)
     assert 8 * len(data) <= ideal * 1.001 + 48
-    entropy = -np.log2(np.array([_pmf(s, k) for s, k in zip(scales, symbols)])).sum()
+    entropy = -np.log2(np.array([_pmf(s, k) for s, k in zip(scales, symbols, strict=True)])).sum()
     assert abs(ideal / entropy - 1) < 0.003
     assert elapsed < 0.2
 
