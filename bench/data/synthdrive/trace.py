@@ -147,7 +147,7 @@ class Tracer:
         u = torch.where(flat, x, (x - base[0]) * across[face, 0] + (z - base[2]) * across[face, 1])
         v = torch.where(flat, z, y - float(poly.corners[:, 1].min()))
         lit = (torch.from_numpy(normals @ self.scene.sun).to(u))[face]
-        self.put(at, t, torch.tensor([*poly.kinds, 0], device=self.device)[face], i, u, v, lit)
+        self.put(at, t, torch.tensor([*poly.kinds, poly.kinds[0]], device=self.device)[face], i, u, v, lit)
 
     def _post(self, i: int, post: Post) -> None:
         r = post.radius
