@@ -1,0 +1,250 @@
+"""``bench run``: measure codecs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.run.execute import Outcome
+    from bench.run.plan import Plan
+
+COLUMNS = ("psnr", "ms_ssim_db", "lpips_squeeze")
+
+
+def _names(_: Any, __: Any, value: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (value or "").split(",") if part.strip())
+
+
+def _options(_: Any, __: Any, values: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key:
+            raise BenchError(f"--option {value!r} is not of the form key=value.")
+        try:
+            found[key.replace("-", "_")] = json.loads(text)
+        except ValueError:
+            found[key.replace("-", "_")] = text
+    return found
+
+
+def _batch(_: Any, __: Any, value: str) -> int | None:
+    if value == "auto":
+        return None
+    if not value.isdigit() or int(value) < 1:
+        raise BenchError(f"--batch-size {value!r} is neither a number above 0 nor auto.")
+    return int(value)
+
+
+@click.command("run")
+@click.option(
+    "--method", "methods", required=True, callback=_names, help="NAME[:VARIANT][,…], package.module:Class, or all."
+)
+@click.option("--dataset", default="synthdrive:test32", show_default=True, help="Dataset, or dataset:subset.")
+@click.option("--split", default=None, help="Split; test unless the dataset names a subset.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Only the N items of smallest sha256(id); partial, not ranked.",
+)
+@click.option("--rates", callback=_names, default=None, help="r1,r2,… (all by default).")
+@click.option("--preset", default="small", show_default=True)
+@click.option("--metrics", callback=_names, default=None, help="Metrics (all by default).")
+@click.option("--controls", is_flag=True, help="Also decode with wrong y, blank y, and another picture's bits.")
+@click.option(
+    "--repetitions",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Draws of a stochastic decoder's noise.",
+)
+@click.option("--batch-size", callback=_batch, default="auto", show_default=True, help="Items a batch, or auto.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Store to write to.",
+)
+@click.option(
+    "--shards",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Where pictures are kept [OUT/.shards].",
+)
+@click.option(
+    "--weights-dir", type=click.Path(path_type=Path), default=None, help="Folder of the metric networks' weights."
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Weights file of the one codec, in place of the shipped one.",
+)
+@click.option(
+    "--option", "options", multiple=True, callback=_options, help="Option of the codec, key=value; repeatable."
+)
+@click.option("--timeout", type=float, default=None, help="Seconds that one unit may take.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+def command(engine: str, weights_dir: Path | None, **given: Any) -> int:
+    """Measure codecs: real files, pictures decoded from them, every metric, parquet.
+
+    What is done already is not done again; a run that was broken off goes on where it stopped.
+    """
+    from bench.run.plan import Request, make_plan
+
+    if weights_dir is not None:
+        from bench.metrics.weights import use_dir
+
+        use_dir(weights_dir)
+    request = Request(**given)
+    if not request.methods:
+        raise BenchError("--method names no method; `bench list` shows those there are.")
+    if request.device.startswith("cuda"):
+        from bench.run.batching import choose_device
+
+        choose_device(request.device)
+    plan = make_plan(request)
+    _show_plan(plan)
+    outcomes, whole = _work(plan, engine)
+    _show_table(outcomes)
+    _show_missing(plan)
+    if not whole:
+        left = sum(outcome.status not in ("ok", "cached") for outcome in outcomes)
+        click.echo(f"Interrupted: {len(outcomes) - left} of {len(plan.units)} units are whole; "
+                   "the same command again goes on from there.", err=True)  # fmt: skip
+        return 130
+    return _code(outcomes)
+
+
+def _code(outcomes: list[Outcome]) -> int:
+    """0 where nothing broke and something was measured, else 1."""
+    from bench.run.status import DONE, FAULTS
+
+    statuses = {outcome.status for outcome in outcomes}
+    return 1 if statuses & set(FAULTS) or not statuses & {*DONE, "skipped"} else 0
+
+
+def _show_plan(plan: Plan) -> None:
+    counts = plan.counts()
+    pairs = plan.pairs
+    where = f"{pairs.dataset}:{pairs.subset}, {len(pairs)} pairs" if pairs is not None else plan.request.dataset
+    if pairs is not None and pairs.partial:
+        where += " (partial: not ranked)"
+    other = sum(counts.values()) - sum(counts[state] for state in ("cached", "score", "code"))
+    parts = [f"{len(plan.units)} units", f"{counts['cached']} cached", f"{counts['code'] + counts['score']} to do"]
+    parts += [f"{counts['score']} of them only to score"] if counts["score"] else []
+    parts += [f"{other} not possible here"] if other else []
+    click.echo(f"Plan: {where}: {', '.join(parts)}. Store: {plan.request.out}")
+
+
+def _work(plan: Plan, engine: str) -> tuple[list[Outcome], bool]:
+    """Do what is to do; False beside the outcomes where the user broke it off."""
+    from bench.run.execute import check_before, execute, settled
+
+    outcomes = settled(plan)
+    if not plan.todo:
+        return outcomes, True
+    from bench.run.batching import choose_device
+    from bench.run.engine_local import choose_engine
+
+    coding = choose_engine(engine)
+    device = choose_device(plan.request.device)
+    check_before(plan)
+    try:
+        with _Progress(plan) as watcher:
+            for outcome in execute(plan, device, watcher, coding):
+                outcomes.append(outcome)
+    except KeyboardInterrupt:
+        return outcomes, False
+    place = {unit.key: index for index, unit in enumerate(plan.units)}
+    return sorted(outcomes, key=lambda outcome: place[outcome.unit.key]), True
+
+
+class _Progress:
+    """A progress bar on stderr with item counts and the time left."""
+
+    def __init__(self, plan: Plan) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        from bench.run.execute import work_size
+
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("items"),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True),
+        )  # fmt: skip
+        self.task = self.bar.add_task("", total=work_size(plan))
+
+    def __enter__(self) -> _Progress:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def step(self, text: str) -> None:
+        """A stage of a unit begins."""
+        self.bar.update(self.task, description=text)
+
+    def advance(self, items: int) -> None:
+        """Items are done."""
+        self.bar.advance(self.task, items)
+
+
+def _show_table(outcomes: list[Outcome]) -> None:
+    """One line a unit: status, rate, a few metrics, or the reason."""
+    if not outcomes:
+        return
+    width = max(len(outcome.unit.label) for outcome in outcomes)
+    click.echo(f"{'unit':<{width}}  {'status':<13} {'bpp':>7}" + "".join(f" {name:>13}" for name in COLUMNS))
+    number: Callable[[Any], str] = lambda value: "–" if value is None else f"{value:.4f}"  # noqa: E731
+    for outcome in outcomes:
+        head = f"{outcome.unit.label:<{width}}  {outcome.status:<13}"
+        if outcome.status in ("ok", "cached"):
+            cells = "".join(f" {number(outcome.summary.get(name)):>13}" for name in COLUMNS)
+            click.echo(f"{head} {number(outcome.summary.get('bpp')):>7}{cells}")
+        else:
+            click.echo(f"{head} {outcome.reason}")
+    for name, status, reason in _broken_metrics(outcomes):
+        click.echo(f"metric {name}: {status}: {reason}" if reason else f"metric {name}: {status}")
+
+
+def _broken_metrics(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
+    """Metrics without a value for another reason than missing weights, each once."""
+    found = {
+        (name, entry["status"], entry.get("reason", ""))
+        for outcome in outcomes
+        for name, entry in outcome.metrics.items()
+        if entry["status"] not in ("ok", "no-weights")
+    }
+    return sorted(found)
+
+
+def _show_missing(plan: Plan) -> None:
+    """The closing line: what `bench fetch` would get, with sizes."""
+    from bench.metrics import weights
+    from bench.run.done import missing_weights
+
+    needed = dict.fromkeys(need for name in plan.metrics for need in missing_weights(name))
+    if needed:
+        sizes = ", ".join(f"{name} {weights.megabytes(weights.get(name).size)}" for name in needed)
+        click.echo(
+            f"Without weights: {sizes}. `bench fetch {' '.join(needed)}` gets them; run the same command again then."
+        )

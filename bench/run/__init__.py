@@ -1,0 +1,1 @@
+"""The runner: plan a sweep, code, score, write."""

@@ -1,0 +1,1 @@
+"""Result files: columns, atomic writing, reading, provenance."""

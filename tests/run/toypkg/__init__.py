@@ -1,0 +1,1 @@
+"""A plug-in codec, pairs and a metric engine small enough to see through."""
