@@ -214,6 +214,7 @@ class Method:
         target: ``module:Class`` of the codec.
         title: Name for people.
         paper: Citation in one line.
+        recipe: The recipe file of a method that this project trains.
     """
 
     name: str
@@ -224,3 +225,4 @@ class Method:
     target: str
     title: str = ""
     paper: str = ""
+    recipe: Path | None = None

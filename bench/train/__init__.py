@@ -1,0 +1,1 @@
+"""Training of the learned codecs from their recipes."""

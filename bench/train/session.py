@@ -1,0 +1,181 @@
+"""What `bench train` does for one codec: data, warm start, training, and the finished weights file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from bench import recipe
+from bench.codec import CodecInfo
+from bench.errors import BenchError
+from bench.loading import codec_info, find_method
+from bench.registry import import_target
+from bench.train.batches import Pairs
+from bench.train.loop import Job, Trainer
+
+DEFAULT_DATA = "synthdrive:train1200,kitti-mini:train"
+
+
+class Trainable(Protocol):
+    """What a codec class offers to training."""
+
+    def build(self, info: CodecInfo) -> Any:
+        """Return the untrained network."""
+
+    def export(self, model: Any, info: CodecInfo, rate: str | None, path: Path) -> str:
+        """Write the weights file and return its sha256."""
+
+    def warm(self, model: Any, path: Path) -> None:
+        """Fill the network from a weights file of the same architecture."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One set of weights to train.
+
+    Attributes:
+        info: The codec.
+        rate: Rate point of a single-rate file; None where one file covers all.
+        recipe: The recipe file.
+        codec: The codec's class.
+    """
+
+    info: CodecInfo
+    rate: str | None
+    recipe: Path
+    codec: Trainable
+
+    @property
+    def key(self) -> str:
+        """The file's key in the recipe's ``sha256`` table."""
+        return self.rate or "all"
+
+    @property
+    def label(self) -> str:
+        """Name for progress lines."""
+        return f"{self.info.full_name} {self.info.preset} {self.key}"
+
+    @property
+    def shipped(self) -> Path:
+        """Where the finished weights belong."""
+        name = recipe.weights_name(self.info.variant, self.info.preset, self.rate)
+        return self.recipe.parent / "weights" / name
+
+
+def find_target(method: str, variant: str | None, preset: str, rate: str | None) -> Target:
+    """Resolve the options of `bench train`.
+
+    Raises:
+        BenchError: The method has no recipe, or a rate is missing or superfluous.
+    """
+    info = codec_info(method, preset, variant)
+    found, _ = find_method(method)
+    if found.recipe is None:
+        raise BenchError(f"{info.full_name} is not trained by this project: it has no recipe.")
+    if preset == "small":
+        if rate is not None:
+            raise BenchError(f"One file covers all rate points of {info.full_name} ({preset}); leave --rate out.")
+    else:
+        rate = info.rate(rate).name
+    return Target(info, rate, found.recipe, cast(Trainable, import_target(found.target)))
+
+
+def pending(preset: str = "small") -> list[Target]:
+    """Weights of the preset that the recipes list without a digest or whose file is absent, in registry order."""
+    from bench.registry import methods
+
+    targets = []
+    for name in methods:
+        method = methods.get(name)
+        if method.recipe is None:
+            continue
+        for variant in method.variants:
+            if preset in recipe.read(method.recipe)["variants"][variant]:
+                target = find_target(name, variant, preset, None)
+                if target.info.rates[0].sha256 is None or not target.shipped.is_file():
+                    targets.append(target)
+    return targets
+
+
+def open_data(data: str) -> list[Pairs]:
+    """Open a comma-separated list of training sets, such as ``synthdrive:train1200,kitti-mini:train``."""
+    from bench.data import open_pairs
+
+    return [cast(Pairs, open_pairs(name)) for name in data.split(",")]
+
+
+def train(
+    target: Target,
+    data: str,
+    folder: Path,
+    device: str,
+    seconds: float | None,
+    resume: bool,
+    report: Callable[[dict[str, float]], None],
+    steps: int | None = None,
+) -> bool:
+    """Train one set of weights, or go on training it.
+
+    Args:
+        target: What to train.
+        data: Sets of pairs, comma-separated.
+        folder: Where state, log and the weights so far go.
+        device: ``cpu`` or ``cuda``.
+        seconds: Time budget; None for none.
+        resume: Continue from the folder's state; without it the folder must hold none.
+        report: Called with each log row.
+        steps: Number of steps in place of the recipe's.
+
+    Returns:
+        Whether the training is complete.
+
+    Raises:
+        BenchError: The folder holds a state and ``resume`` is off.
+    """
+    how = recipe.training(target.recipe, target.info.variant, target.info.preset)
+    how = replace(how, steps=steps) if steps else how
+    if (folder / "state.pt").is_file() and not resume:
+        raise BenchError(f"{folder} holds an unfinished training; add --resume to go on with it, or remove the folder.")
+    model = target.codec.build(target.info)
+    points = target.info.rates if target.rate is None else (target.info.rate(target.rate),)
+    if how.batch % len(points):
+        raise BenchError(f"The recipe's batch {how.batch} of {target.label} is no multiple of its {len(points)} rates.")
+    lambdas = [point.lmbda or 0.0 for point in points]
+    neighbour = _neighbour(target)
+    if neighbour is not None:
+        target.codec.warm(model, neighbour)
+    trainer = Trainer(Job(model, how, lambdas, open_data(data), folder, device))
+    trainer.restore()
+    done = trainer.run(seconds, report)
+    target.codec.export(trainer.average.cpu(), target.info, target.rate, folder / target.shipped.name)
+    return done
+
+
+def _neighbour(target: Target) -> Path | None:
+    """Weights to start from: this file's own last release, else the nearest trained rate point's."""
+    if target.shipped.is_file():
+        return target.shipped
+    if target.rate is None:
+        return None
+    own = target.info.rate(target.rate).index
+    trained = [p for p in target.info.rates if p.weights is not None and p.weights.is_file()]
+    nearest = min(trained, key=lambda p: abs(p.index - own), default=None)
+    return nearest.weights if nearest is not None else None
+
+
+def publish(target: Target, folder: Path) -> Path:
+    """Put finished weights where the codec looks for them and their digest into the recipe."""
+    import hashlib
+
+    trained = folder / target.shipped.name
+    target.shipped.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(trained, target.shipped)
+    digest = hashlib.sha256(trained.read_bytes()).hexdigest()
+    recipe.publish_digest(target.recipe, target.info.variant, target.info.preset, target.key, digest)
+    log = folder / "log.csv"
+    if log.is_file():
+        shutil.copyfile(log, target.shipped.with_suffix(".csv"))
+    return target.shipped

@@ -1,0 +1,7 @@
+"""Ballé2018: the scale hyperprior, coding ``x`` without any side view."""
+
+from pathlib import Path
+
+from bench.recipe import method
+
+METHOD = method(Path(__file__).parent / "recipe.toml", "methods.layers.latent_codec:LatentCodec")

@@ -1,0 +1,160 @@
+"""The autoencoder behind Ballé2018 and NDIC: one configuration gives the small and the published forms.
+
+Ballé et al., ICLR 2018; Mital, Özyılkan, Garjani, Gündüz, "Neural distributed image compression using common
+information", DCC 2022, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from methods.layers.priors import FactorizedPrior, HyperPrior
+from methods.layers.transforms import analysis, synthesis
+
+_COMMON_NOISE = 0.001**0.5
+"""Standard deviation of the noise that NDIC adds to the common information in training."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of one autoencoder; the keys of a recipe's ``model`` table.
+
+    Attributes:
+        widths: Channels of the three hidden stages of the analysis transform.
+        latent: Channels of the latent.
+        rates: Rate points that one set of weights covers; gain vectors exist where there is more than one.
+        prior: ``factorized`` or ``hyper``.
+        form: Form of the hyperprior: ``small``, ``canonical`` or ``ndic``.
+        hyper: Channels of the hyper-latent.
+        hyper_width: Hidden width of the small hyperprior.
+        filters: Widths of the factorised densities' layers.
+        common: Channels of the common information computed from ``y``; 0 for a codec without side view.
+        own: Also code ``y`` by itself in training, as NDIC's loss does (α = β = 1).
+    """
+
+    widths: tuple[int, int, int]
+    latent: int
+    rates: int
+    prior: str = "hyper"
+    form: str = "small"
+    hyper: int = 0
+    hyper_width: int = 0
+    filters: tuple[int, ...] = (3, 3, 3, 3)
+    common: int = 0
+    own: bool = False
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any], rates: int) -> Config:
+        """Read a recipe's ``model`` table; ``rates`` is how many rate points share the weights."""
+        tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+        return cls(rates=rates, **tuples)
+
+    def make_prior(self, rates: int) -> FactorizedPrior | HyperPrior:
+        """Build the prior of a latent."""
+        if self.prior == "factorized":
+            return FactorizedPrior(self.latent, rates, self.filters, centred=self.form != "ndic")
+        return HyperPrior(self.latent, self.hyper, self.hyper_width, rates, self.form, self.filters)
+
+
+class Gains(nn.Module):
+    """Gain vectors, one a rate point (Cui et al., "Asymmetric Gained Deep Image Compression", CVPR 2021).
+
+    Args:
+        rates: Number of rate points.
+        channels: Channels that are scaled.
+        span: Ratio between the last and the first rate point's initial gain.
+    """
+
+    def __init__(self, rates: int, channels: int, span: float) -> None:
+        super().__init__()
+        ramp = torch.linspace(-0.5, 0.5, rates) * torch.log(torch.tensor(span))
+        self.log = nn.Parameter(ramp[:, None].repeat(1, channels))
+
+    def forward(self, rate: Tensor) -> Tensor:
+        """Gains ``(N, C, 1, 1)`` of rate indices ``(N,)``."""
+        return self.log[rate].exp()[:, :, None, None]
+
+
+class Autoencoder(nn.Module):
+    """Analysis, prior and synthesis, with or without common information from a side view."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.g_a = analysis(config.widths, config.latent)
+        self.g_s = synthesis(config.latent + config.common, config.widths[::-1])
+        self.prior = config.make_prior(config.rates)
+        if config.rates > 1:
+            self.gain = Gains(config.rates, config.latent, span=8.0)
+            self.inverse_gain = Gains(config.rates, config.latent, span=1 / 8.0)
+        if config.common:
+            self.common = analysis(config.widths, config.common)
+            if config.rates > 1:
+                self.common_gain = Gains(config.rates, config.common, span=1.0)
+        if config.own:
+            self.own_a = analysis(config.widths, config.latent)
+            self.own_s = synthesis(config.latent + config.common, config.widths[::-1])
+            self.own_prior = config.make_prior(1)
+            self.common_prior = FactorizedPrior(config.common, 1, config.filters, centred=False)
+
+    def analyse(self, x: Tensor, rate: Tensor) -> Tensor:
+        """Latent ``(N, M, H/16, W/16)`` of pictures in [0, 1], scaled for rate indices ``(N,)``."""
+        y: Tensor = self.g_a(x)
+        return y * self.gain(rate).to(y.dtype) if self.config.rates > 1 else y
+
+    def side(self, y: Tensor) -> Tensor | None:
+        """Common information ``(N, C, H/16, W/16)`` of side views in [0, 1]; None for a codec without."""
+        return self.common(y) if self.config.common else None
+
+    def synthesise(self, latent: Tensor, rate: Tensor, common: Tensor | None) -> Tensor:
+        """Picture ``(N, 3, H, W)``, unclamped, from the quantised latent and the common information."""
+        if self.config.rates > 1:
+            latent = latent * self.inverse_gain(rate)
+        if common is not None:
+            if self.config.rates > 1:
+                common = common * self.common_gain(rate)
+            latent = torch.cat([latent, common], 1)
+        picture: Tensor = self.g_s(latent)
+        return picture
+
+    def forward(self, x: Tensor, y: Tensor, rate: Tensor) -> dict[str, Tensor]:
+        """One training pass.
+
+        Args:
+            x: Pictures to code, ``(N, 3, H, W)`` in [0, 1]; item ``i`` is at rate point ``i mod rates``.
+            y: Side views of the same shape.
+            rate: Rate indices ``(N,)``.
+
+        Returns:
+            ``recon`` and ``bits`` ``(N,)`` of ``x``; with ``own`` also ``recon_y`` and ``bits_y``, what NDIC's
+            loss adds for the side view.
+        """
+        latent, bits = self.prior(self.analyse(x, rate).float())
+        common = self.side(y)
+        if common is not None and self.training:
+            common = common + _COMMON_NOISE * torch.randn_like(common)
+        out = {"recon": self.synthesise(latent, rate, common), "bits": bits}
+        if self.config.own and common is not None:
+            own = self.own_a(y)
+            out["recon_y"] = self.own_s(torch.cat([own, common], 1))
+            own_bits = (
+                self.own_prior.unquantised_bits(own)
+                if isinstance(self.own_prior, HyperPrior)
+                else self.own_prior.latent.continuous_bits(own)
+            )
+            out["bits_y"] = own_bits + self.common_prior.latent.continuous_bits(common)
+        return out
+
+    def aux_loss(self) -> Tensor:
+        """CompressAI's loss that moves the bottlenecks' quantiles onto the densities' tails and medians."""
+        return torch.stack([m.loss() for m in self.modules() if hasattr(m, "quantiles")]).sum()
+
+    def coding_parameters(self) -> int:
+        """Learned parameters that coding ``x`` uses: everything but NDIC's branch for ``y`` itself."""
+        training_only = ("own_a", "own_s", "own_prior", "common_prior")
+        return sum(p.numel() for n, p in self.named_parameters() if n.split(".")[0] not in training_only)

@@ -1,0 +1,124 @@
+"""A codec around an autoencoder: real bytes out of its latents, one stream an image.
+
+Everything that selects a coding table runs on the CPU in float64, one item at a time, through the same functions
+in encoder and decoder; so do the small presets' analysis transforms. The synthesis runs where the user asks.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.codec import Codec, CodecInfo, Payload, RatePoint
+from bench.coding import StreamDecoder, StreamEncoder
+from bench.errors import BitstreamError
+from methods.layers.autoencoder import Autoencoder
+from methods.layers.latent_coder import LatentCoder
+from methods.layers.transforms import pad_to
+from methods.layers.weights import configure, export, load, warm
+
+STRIDE = 64
+"""Latents are padded to whole hyper-latents: four halvings, then two."""
+
+
+class LatentCodec(Codec):
+    """Ballé2018 and NDIC in all variants: which one is in the recipe that ``info`` names."""
+
+    def __init__(
+        self, info: CodecInfo, rate: RatePoint, weights: Path | None = None, options: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(info, rate, weights, options)
+        self._ready: str | None = None
+
+    @staticmethod
+    def build(info: CodecInfo) -> Autoencoder:
+        """Return the untrained network of one (variant, preset)."""
+        return Autoencoder(configure(info))
+
+    @staticmethod
+    def export(model: Autoencoder, info: CodecInfo, rate: str | None, path: Path) -> str:
+        """Write a trained network with its coding tables; returns the file's sha256."""
+        return export(model, info, rate, path)
+
+    @staticmethod
+    def warm(model: Autoencoder, path: Path) -> None:
+        """Start a network from a weights file of the same architecture."""
+        warm(model, path)
+
+    def prepare(self, device: str = "cpu") -> LatentCodec:
+        """See :meth:`bench.codec.Codec.prepare`."""
+        if self._ready == device:
+            return self
+        model = self.build(self.info)
+        tables = load(model, self)
+        model.eval().requires_grad_(False)
+        self._rate_index = self.rate.index if model.config.rates > 1 else 0
+        # The device's arithmetic may differ in the last bits; what it computes here never selects a coding table.
+        self._model = model.to(device)
+        self._coder = LatentCoder(copy.deepcopy(model.prior).cpu().double(), tables, self._rate_index)
+        self._analysis = copy.deepcopy(model).cpu().double() if self.info.preset == "small" else self._model
+        self._ready = device
+        return self
+
+    def parameters(self) -> int:
+        """See :meth:`bench.codec.Codec.parameters`."""
+        return self.build(self.info).coding_parameters()
+
+    @torch.inference_mode()
+    def _latents(self, x: Tensor) -> list[Tensor]:
+        """Scaled latents in float64 on the CPU, each ``(1, M, h, w)``, item by item for small presets."""
+        weight = next(self._analysis.parameters())
+        step = 1 if self.info.preset == "small" else len(x)
+        latents: list[Tensor] = []
+        for batch in x.split(step):
+            picture = pad_to(batch.to(weight.device, weight.dtype) / 255, STRIDE)
+            rate = torch.full((len(batch),), self._rate_index, device=weight.device)
+            latents += self._analysis.analyse(picture, rate).cpu().double().split(1)
+        return latents
+
+    @torch.inference_mode()
+    def encode(self, x: Tensor, y: Tensor | None = None) -> list[Payload]:
+        """See :meth:`bench.codec.Codec.encode`."""
+        payloads = []
+        for latent in self._latents(x):
+            stream = StreamEncoder()
+            self._coder.encode(latent, stream)
+            payloads.append(Payload({self.info.sections[0]: stream.bytes()}))
+        return payloads
+
+    @torch.inference_mode()
+    def estimate_bits(self, x: Tensor) -> Tensor:
+        """See :meth:`bench.codec.Codec.estimate_bits`."""
+        return torch.cat([self._coder.estimate(latent) for latent in self._latents(x)])
+
+    @torch.inference_mode()
+    def ideal_bits(self, x: Tensor) -> Tensor:
+        """Bits of the integer tables actually used, float64 ``(N,)``: what the coder could reach at best."""
+        return torch.tensor([self._coder.ideal(latent) for latent in self._latents(x)], dtype=torch.float64)
+
+    @torch.inference_mode()
+    def decode(self, payloads: Sequence[Payload], y: Tensor, noise: Sequence[int] | None = None) -> Tensor:
+        """See :meth:`bench.codec.Codec.decode`."""
+        height, width = y.shape[-2:]
+        grid = (-(-height // STRIDE) * STRIDE // 16, -(-width // STRIDE) * STRIDE // 16)
+        latents = [self._coder.decode(StreamDecoder(self._section(p)), grid) for p in payloads]
+        weight = next(self._model.parameters())
+        latent = torch.cat(latents).to(weight.device, weight.dtype)
+        rate = torch.full((len(payloads),), self._rate_index, device=weight.device)
+        side = pad_to(y.to(weight.device, weight.dtype) / 255, STRIDE) if self.info.uses_side else None
+        common = self._model.side(side) if side is not None else None
+        picture = self._model.synthesise(latent, rate, common)[..., :height, :width]
+        return picture.clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
+
+    def _section(self, payload: Payload) -> bytes:
+        name = self.info.sections[0]
+        if name not in payload.sections:
+            raise BitstreamError(f"{self.info.full_name} expects a section {name!r}, which this file lacks.")
+        return payload.sections[name]
+
+

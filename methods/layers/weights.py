@@ -1,0 +1,133 @@
+"""Weights files: float16 parameters and the integer coding tables made from them, in one safetensors file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+
+from bench import recipe
+from bench.codec import Codec, CodecInfo
+from bench.coding import SCALE_TABLE, Tables, categorical_tables, gaussian_tables
+from bench.errors import BenchError, MissingWeights
+from methods.layers.autoencoder import Autoencoder, Config
+from methods.layers.latent_coder import CodingTables
+from methods.layers.priors import HyperPrior
+
+_TABLES = "tables."
+_TRAINING_ONLY = ("own_a.", "own_s.", "own_prior.", "common_prior.")
+
+
+def recipe_path(name: str) -> Path:
+    """Path of a shipped method's recipe."""
+    return Path(__file__).parents[1] / name / "recipe.toml"
+
+
+def configure(info: CodecInfo) -> Config:
+    """Return the sizes that the recipe states for a codec."""
+    table = recipe.table(recipe_path(info.name), info.variant, info.preset)
+    return Config.parse(table["model"], len(info.rates) if info.preset == "small" else 1)
+
+
+def export(model: Autoencoder, info: CodecInfo, rate: str | None, path: Path) -> str:
+    """Write a trained network with its coding tables.
+
+    Args:
+        model: The network; its parameters are rounded to float16 (small) or float32 (paper) in place.
+        info: The codec.
+        rate: Rate point of a single-rate file; None where the file covers all.
+        path: Where to write, atomically.
+
+    Returns:
+        The file's sha256.
+    """
+    small = info.preset == "small"
+    dtype = torch.float16 if small else torch.float32
+    state = {}
+    for name, tensor in model.state_dict().items():
+        if small and name.startswith(_TRAINING_ONLY):
+            continue
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.to(dtype))
+        state[name] = tensor.to(dtype).contiguous() if tensor.is_floating_point() else tensor
+    state |= {_TABLES + key: torch.from_numpy(value) for key, value in _make_tables(model).items()}
+    about = {"method": info.name, "variant": info.variant, "preset": info.preset, "rate": rate or "all"}
+    data = save(state, {"dic-bench": json.dumps(about, sort_keys=True)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+    return hashlib.sha256(data).hexdigest()
+
+
+def warm(model: Autoencoder, path: Path) -> None:
+    """Copy the parameters of a weights file into a network of the same architecture, tables aside.
+
+    Raises:
+        BenchError: The file belongs to another architecture.
+    """
+    try:
+        state = {key: value for key, value in load_file(path).items() if not key.startswith(_TABLES)}
+        model.load_state_dict({key: value.to(torch.float32) for key, value in state.items()}, strict=False)
+    except (SafetensorError, RuntimeError) as error:
+        raise BenchError(f"{path} cannot start this network: {error}.") from error
+
+
+def _make_tables(model: Autoencoder) -> dict[str, np.ndarray]:
+    masses, offsets = model.prior.latent.pmfs()
+    made = {f"factorized.{k}": v for k, v in categorical_tables(masses, offsets).to_arrays().items()}
+    if isinstance(model.prior, HyperPrior):
+        made |= {f"gaussian.{k}": v for k, v in gaussian_tables(SCALE_TABLE).to_arrays().items()}
+        made["levels"] = SCALE_TABLE
+    return made
+
+
+def load(model: Autoencoder, codec: Codec) -> CodingTables:
+    """Fill ``model`` from the codec's weights file and return its coding tables.
+
+    Raises:
+        MissingWeights: The file is absent.
+        BenchError: The file is damaged, has another sha256 than the recipe states, or belongs to another codec.
+    """
+    path, info = codec.weights, codec.info
+    if path is None or not path.is_file():
+        raise MissingWeights(
+            f"{info.full_name} ({info.preset}) has no weights for {codec.rate.name}; train them with "
+            f"'python -m bench train --method {info.name} --variant {info.variant} --preset {info.preset} "
+            f"--rate {codec.rate.name}' or name a file with --weights."
+        )
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if path == codec.rate.weights and codec.rate.sha256 not in (None, digest):
+        raise BenchError(f"{path} has sha256 {digest[:12]}…, not the recipe's; restore the file from the release.")
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {}).get("dic-bench", "{}"))
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, ValueError) as error:
+        raise BenchError(f"{path} is not a whole safetensors file of this project: {error}.") from error
+    if [about.get(k) for k in ("method", "variant", "preset")] != [info.name, info.variant, info.preset]:
+        held = about.get("method", "something else")
+        raise BenchError(f"{path} holds weights of {held}, not of {info.full_name} ({info.preset}).")
+    tables = {k.removeprefix(_TABLES): v.numpy() for k, v in tensors.items() if k.startswith(_TABLES)}
+    state = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items() if not k.startswith(_TABLES)}
+    missing, unknown = model.load_state_dict(state, strict=False)
+    missing = [key for key in missing if not key.startswith(_TRAINING_ONLY)]
+    if missing or unknown:
+        raise BenchError(f"{path} lacks {missing[:3]} or has unknown {unknown[:3]}; it is of another architecture.")
+    if not all(bool(torch.isfinite(v).all()) for v in state.values()):
+        raise BenchError(f"{path} holds values that are not finite; restore the file from the release.")
+    return _read_tables(tables)
+
+
+def _read_tables(arrays: dict[str, np.ndarray]) -> CodingTables:
+    def part(name: str) -> Tables:
+        return Tables.from_arrays({k: arrays[f"{name}.{k}"] for k in ("counts", "lengths", "offsets")})
+
+    gaussian = part("gaussian") if "gaussian.counts" in arrays else None
+    return CodingTables(part("factorized"), gaussian, arrays.get("levels", SCALE_TABLE))
