@@ -10,7 +10,7 @@ Layout, all integers as LEB128 varints::
     sections
     CRC-16      CCITT, start 0xFFFF, big-endian, over everything before it
 
-That is 8 bytes for a shipped codec with one section at 128×256.
+That is 8 bytes for a shipped codec with one section, or none, at 128×256.
 """
 
 from __future__ import annotations
@@ -77,9 +77,10 @@ def pack(info: CodecInfo, rate: RatePoint, payload: Payload, height: int, width:
         BenchError: The payload's sections are not those that the codec declares, or the size is out of range.
     """
     names = info.sections
-    if set(payload.sections) != set(names) or not 1 <= len(names) <= 15:
+    if set(payload.sections) != set(names) or len(names) > 15:
         given = ", ".join(payload.sections) or "none"
-        raise BenchError(f"{info.full_name} declares the sections {', '.join(names)}, but the payload holds {given}.")
+        declared = ", ".join(names) or "none"
+        raise BenchError(f"{info.full_name} declares the sections {declared} (at most 15), but gave {given}.")
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
         raise BenchError(f"A picture of {height}x{width} does not fit the container; sides run from 1 to {MAX_SIDE}.")
     blobs = [payload.sections[name] for name in names]
@@ -121,7 +122,11 @@ def unpack(data: bytes, info: CodecInfo | None = None) -> Unpacked:
     if head & 15 != len(info.sections) or rate_index >= len(info.rates) or max(height, width) > MAX_SIDE:
         raise BitstreamError(f"The compressed file's header does not fit {info.full_name}: it is damaged.")
     lengths = [reader.varint() for _ in info.sections[:-1]]
-    blobs = [reader.take(length) for length in lengths] + [reader.rest()]
+    blobs = [reader.take(length) for length in lengths]
+    if info.sections:
+        blobs.append(reader.rest())
+    elif reader.rest():
+        raise BitstreamError(f"The compressed file is damaged: {info.full_name} sends nothing, but bytes follow.")
     return Unpacked(info, rate_index, height, width, Payload(dict(zip(info.sections, blobs, strict=True))))
 
 

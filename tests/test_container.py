@@ -27,7 +27,10 @@ def test_one_section_costs_eight_bytes_at_128x256() -> None:
     assert data[:6] == bytes([0x11, 99, 2, 127, 255, 1])
 
 
-@pytest.mark.parametrize("info", [ONE, TWO])
+NONE = CodecInfo("none", codec_id=98, rates=RATES, sections=())
+
+
+@pytest.mark.parametrize("info", [ONE, TWO, NONE])
 @pytest.mark.parametrize("size", [(16, 16), (128, 256), (375, 1242), (65536, 1)])
 def test_round_trip(info: CodecInfo, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
@@ -74,6 +77,13 @@ def test_foreign_and_unknown_codecs_are_refused() -> None:
     plug_in = replace(ONE, codec_id=0, name="nobody-has-this")
     with pytest.raises(BitstreamError, match="nobody-has-this:base/small"):
         unpack(pack(plug_in, RATES[0], payload, 128, 256))
+
+
+def test_bytes_behind_a_codec_without_sections_are_damage() -> None:
+    data = pack(NONE, RATES[0], Payload({}), 128, 256)
+    assert len(data) == 8 and unpack(data, NONE).payload.bits == 0
+    with pytest.raises(BitstreamError, match="sends nothing"):
+        unpack(_sealed(data[:-2] + b"x"), NONE)
 
 
 def test_undeclared_sections_and_sizes_are_refused() -> None:
