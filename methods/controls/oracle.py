@@ -23,7 +23,8 @@ def encode(x: Tensor, y: Tensor, block: int) -> bytes:
     Which of the views is the left one is found by trying both. Block values are medians of OpenCV's SGBM.
 
     Args:
-        x, y: uint8 ``(3, H, W)``.
+        x: The view to predict, uint8 ``(3, H, W)``.
+        y: The side view, the same shape.
         block: Side of a block in pixels.
 
     Returns:
