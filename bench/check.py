@@ -1,0 +1,148 @@
+"""The regression gate: every shipped codec on eight fixed pairs against committed goldens."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench import container
+from bench.codec import CodecInfo
+from bench.errors import BenchError, NotInstalled
+from bench.loading import codec_info, load_codec
+from bench.protocol import NAME, item_seed
+from bench.registry import methods
+
+GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "check.json"
+PAIRS = "synthdrive:check8"
+METRICS = ("psnr", "ms_ssim", "ssim", "lpips_squeeze", "beta", "rho")
+
+EXACT = {"psnr": 1e-4, "ms_ssim": 1e-5, "ssim": 1e-5, "lpips_squeeze": 1e-4, "beta": 1e-5, "rho": 1e-5}
+"""Tolerances where the goldens come from the same kind of processor and the same torch."""
+
+LOOSE = {"psnr": 1e-2, "ms_ssim": 2e-4, "ssim": 2e-4, "lpips_squeeze": 1e-3, "beta": 1e-4, "rho": 1e-4}
+"""Tolerances elsewhere: the synthesis runs in float32, where a pixel may round to the neighbouring grey level."""
+
+SIZE_TOLERANCE = 0.002
+
+Golden = dict[str, Any]
+
+
+def fingerprint() -> str:
+    """What the last bits of this machine's arithmetic depend on."""
+    import torch
+
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} torch {torch.__version__.split('+')[0]}"
+
+
+def units() -> Iterator[tuple[CodecInfo, str]]:
+    """Every shipped codec in all variants, each at its second and its last but one rate point."""
+    for name in methods:
+        if methods.origin(name) != "dic-bench":
+            continue
+        for variant in methods.get(name).variants:
+            try:
+                info = codec_info(name, "small", variant)
+            except BenchError:
+                continue  # a variant without a small preset ships no weights
+            for index in sorted({min(1, len(info.rates) - 1), max(len(info.rates) - 2, 0)}):
+                yield info, info.rates[index].name
+
+
+def measure(info: CodecInfo, rate: str, engine: Any, pairs: Any) -> Golden:
+    """Code the pairs at one rate point; returns what a golden holds."""
+    codec = load_codec(info.full_name, rate=rate).prepare("cpu")
+    x, y = pairs.batch(range(len(pairs)))
+    height, width = x.shape[-2:]
+    payloads = codec.encode(x, y if info.encoder_sees_y else None)
+    files = [container.pack(info, codec.rate, payload, height, width) for payload in payloads]
+    noise = [item_seed(pairs.dataset, item, 0) for item in pairs.ids] if info.stochastic else None
+    recon = codec.decode([container.unpack(data, info).payload for data in files], y, noise)
+    engine.reset()
+    engine.update(recon, x, pairs.ids)
+    items, _ = engine.finish()
+    measured = {m: [round(float(v), 6) for v in items[m]] for m in METRICS if engine.statuses.get(m) == "ok"}
+    return {
+        "revision": info.revision,
+        "encoder": codec.encoder_version(),
+        "bytes": [len(data) for data in files],
+        "sha256": [hashlib.sha256(data).hexdigest()[:16] for data in files],
+        "metrics": measured,
+    }
+
+
+def compare(unit: str, golden: Golden, now: Golden, same_machine: bool) -> list[str]:
+    """Return one line for each way in which a unit left its golden; none where it did not."""
+    if golden["encoder"] != now["encoder"]:
+        return []
+    moved = []
+    if same_machine and golden["sha256"] != now["sha256"]:
+        count = sum(a != b for a, b in zip(golden["sha256"], now["sha256"], strict=True))
+        moved.append(f"{unit}: the bytes of {count} of {len(now['sha256'])} items changed")
+    for item, (a, b) in enumerate(zip(golden["bytes"], now["bytes"], strict=True)):
+        if abs(a - b) > SIZE_TOLERANCE * a:
+            moved.append(f"{unit}: item {item} takes {b} bytes, golden {a}")
+    tolerances = EXACT if same_machine else LOOSE
+    for metric, values in now["metrics"].items():
+        for item, (a, b) in enumerate(zip(golden["metrics"].get(metric, []), values, strict=False)):
+            if not abs(a - b) <= tolerances[metric]:
+                moved.append(f"{unit}: item {item} has {metric} {b:.6g}, golden {a:.6g} (± {tolerances[metric]:g})")
+                break
+    if moved and golden["revision"] == now["revision"]:
+        moved.append(f"{unit}: behaviour moved while revision stayed {now['revision']}; raise it if this is meant")
+    return moved
+
+
+def run(report: Callable[[str], None]) -> tuple[Golden, list[str], list[str]]:
+    """Measure every unit and compare it.
+
+    Args:
+        report: Called with one line a unit.
+
+    Returns:
+        What was measured, the drifts, and what could not be compared and why.
+    """
+    import torch
+
+    from bench.data import open_pairs
+    from bench.metrics.engine import Engine
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the order of float32 sums depends on it
+    try:
+        pairs = open_pairs(PAIRS)
+        engine = Engine(METRICS)
+        stored = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.is_file() else {}
+        now: Golden = {"protocol": NAME, "fingerprint": fingerprint(), "manifest": pairs.manifest, "units": {}}
+        drifts = [
+            f"{key} is {now[key]}, golden {stored[key]}"
+            for key in ("protocol", "manifest")
+            if key in stored and stored[key] != now[key]
+        ]
+        notes = [f"{m} was not compared: {engine.reasons[m]}" for m, s in engine.statuses.items() if s != "ok"]
+        same_machine = stored.get("fingerprint") == now["fingerprint"]
+        for info, rate in units():
+            unit = f"{info.full_name} {rate}"
+            golden = stored.get("units", {}).get(unit)
+            try:
+                entry = measure(info, rate, engine, pairs)
+            except NotInstalled as error:
+                notes.append(f"{unit} was not compared: {error}")
+                continue
+            except BenchError as error:
+                drifts.append(f"{unit}: {error}")
+                continue
+            now["units"][unit] = entry
+            moved = compare(unit, golden, entry, same_machine) if golden else [f"{unit}: has no golden"]
+            if golden and golden["encoder"] != entry["encoder"]:
+                notes.append(f"{unit} was not compared: {entry['encoder']} here, golden by {golden['encoder']}")
+            drifts += moved
+            report(f"{unit}: {'drift' if moved else 'ok'}")
+        shipped = {f"{info.full_name} {rate}" for info, rate in units()}
+        gone = sorted(set(stored.get("units", {})) - shipped)
+        return now, drifts + [f"{unit}: in the goldens, but no longer shipped" for unit in gone], notes
+    finally:
+        torch.set_num_threads(threads)

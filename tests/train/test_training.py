@@ -1,0 +1,135 @@
+"""The training loop: it learns, resumes to the same weights, and publishes what the codec then loads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import recipe
+from bench.errors import BenchError
+from bench.recipe import Training
+from bench.train import session
+from bench.train.batches import draw
+from bench.train.loop import Job, Trainer, item_losses
+from bench.train.optim import Muon, orthogonalised
+from methods.layers.autoencoder import Autoencoder, Config
+
+CONFIG = Config(widths=(6, 8, 8), latent=8, rates=2, hyper=4, hyper_width=6, common=4)
+HOW = Training(batch=4, steps=6, rate=2e-3, optimizer="muon", warmup=2, ema=0.9, augment="flip+colour")
+LAMBDAS = [1e-3, 1e-2]
+
+
+class Toy:
+    """Six pairs of 64×64 pictures, the side view shifted by two columns."""
+
+    def __init__(self) -> None:
+        rng = torch.Generator().manual_seed(3)
+        coarse = torch.rand(6, 3, 5, 5, generator=rng)
+        x = torch.nn.functional.interpolate(coarse, (64, 64), mode="bilinear")
+        self.x = x.mul(255).to(torch.uint8)
+
+    def __len__(self) -> int:
+        return 6
+
+    def batch(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures and side views."""
+        return self.x[list(indices)], self.x[list(indices)].roll(2, 3)
+
+
+def trainer(folder: Path, how: Training = HOW) -> Trainer:
+    """A fresh trainer of a seeded tiny network."""
+    torch.manual_seed(0)
+    return Trainer(Job(Autoencoder(CONFIG), how, LAMBDAS, [Toy()], folder))
+
+
+def quiet(row: dict[str, float]) -> None:
+    """Ignore a log row."""
+
+
+def test_batches_repeat_from_seed_and_step() -> None:
+    first, again, other = (draw([Toy()], 4, "flip+colour", step, seed=1) for step in (5, 5, 6))
+    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
+    assert not torch.equal(first[0], other[0])
+
+
+def test_flip_is_joint() -> None:
+    x, y = draw([Toy()], 32, "flip", 0)
+    for a, b in zip(x, y, strict=True):
+        shifts = [float((a.roll(s, 2) - b).abs().mean()) for s in (-2, 2)]
+        assert min(shifts) == 0.0
+
+
+def test_resumed_training_equals_uninterrupted(tmp_path: Path) -> None:
+    half = replace(HOW, steps=3)
+    first = trainer(tmp_path / "cut", half)
+    first.run(None, quiet)
+    resumed = trainer(tmp_path / "cut")
+    assert resumed.restore() and resumed.step == 3
+    resumed.run(None, quiet)
+    again = trainer(tmp_path / "whole", half)
+    again.run(None, quiet)
+    again.job.how = HOW  # the cosine of the first three steps is the shorter training's in both runs
+    again.run(None, quiet)
+    for a, b in zip(resumed.job.model.parameters(), again.job.model.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
+    how = replace(HOW, steps=60, warmup=5, rate=1e-2, muon_rate=2e-2)
+    rows: list[dict[str, float]] = []
+    trainer(tmp_path, how).run(None, rows.append, every=20)
+    assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
+    assert (tmp_path / "log.csv").read_text().count("\n") == 4
+
+
+def test_loss_of_one_item_by_hand() -> None:
+    x = torch.zeros(2, 3, 4, 4)
+    out = {"recon": torch.full_like(x, 0.1), "bits": torch.tensor([16.0, 32.0])}
+    lambdas = torch.tensor([1e-3, 4e-3])
+    plain = item_losses(out, x, x, lambdas, Training(2, 1, 1e-3, loss="plain"))
+    assert plain["loss"].tolist() == pytest.approx([1e-3 * 255**2 * 0.01 + 1, 4e-3 * 255**2 * 0.01 + 2], rel=1e-5)
+    scaled = item_losses(out, x, x, lambdas, Training(2, 1, 1e-3, loss="sqrt"))
+    assert float(scaled["loss"][0] / scaled["loss"][1] / (plain["loss"][0] / plain["loss"][1])) == pytest.approx(2)
+
+
+def test_muon_step_is_orthogonal() -> None:
+    torch.manual_seed(0)
+    singular = torch.linalg.svdvals(orthogonalised(torch.randn(8, 40)))
+    assert float(singular.min()) > 0.5 and float(singular.max()) < 1.4
+    weight = torch.zeros(4, 3, 2, 2, requires_grad=True)
+    weight.grad = torch.randn_like(weight)
+    Muon([weight], lr=0.1).step()
+    assert float(weight.detach().abs().max()) > 0
+
+
+def test_publish_writes_the_digest_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    source = Path(session.__file__).parents[2] / "methods" / "ndic" / "recipe.toml"
+    path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    before = recipe.read(source)["variants"]
+    recipe.publish_digest(path, "b18", "small", "all", "abc")
+    recipe.publish_digest(path, "b18", "paper", "r3", "def")
+    after = recipe.read(path)["variants"]
+    assert after["b18"]["small"]["sha256"] == {"all": "abc"}
+    assert after["b18"]["paper"]["sha256"] == {"r3": "def"}
+    assert after["b17"] == before["b17"] and after["b18"]["small"]["model"] == before["b18"]["small"]["model"]
+
+
+def test_a_state_is_never_overwritten_by_accident(tmp_path: Path) -> None:
+    (tmp_path / "state.pt").write_bytes(b"")
+    target = session.find_target("ndic", "b18", "small", None)
+    with pytest.raises(BenchError, match="--resume"):
+        session.train(target, "synthdrive", tmp_path, "cpu", 1.0, False, quiet)
+
+
+def test_rate_belongs_to_paper_presets_only() -> None:
+    with pytest.raises(BenchError, match="leave --rate out"):
+        session.find_target("ndic", "b18", "small", "r1")
+    with pytest.raises(BenchError, match="r1"):
+        session.find_target("ndic", "b18", "paper", None)
+    with pytest.raises(BenchError, match="no recipe"):
+        session.find_target("jpeg", None, "small", None)
