@@ -1,0 +1,215 @@
+"""The metric engine: networks loaded once, pairs streamed through all metrics, one status a metric."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from bench.errors import BenchError, MissingWeights, NotInstalled
+from bench.metrics import scorers
+from bench.metrics.registry import METRICS, resolve
+
+Array = npt.NDArray[np.float64]
+
+_FAMILIES: dict[Callable[..., scorers.Scorer], tuple[str, ...]] = {
+    scorers.Psnr: ("psnr", "psnr_pooled"),
+    scorers.Structure: ("ms_ssim", "ms_ssim_db", "ssim"),
+    scorers.Patches: ("beta", "rho"),
+    scorers.Squeeze: ("lpips_squeeze", "fd_squeeze", "kd_squeeze"),
+    partial(scorers.LpipsNet, "alex"): ("lpips_alex",),
+    partial(scorers.LpipsNet, "vgg"): ("lpips_vgg", "lpips_vgg_01"),
+    scorers.DistsNet: ("dists",),
+    scorers.Niqe: ("niqe", "niqe_pooled"),
+    scorers.InceptionNet: ("fid", "kid"),
+    scorers.Segmentation: ("miou",),
+}
+
+
+class Engine:
+    """Scores reconstructions against originals.
+
+    Args:
+        metrics: Names of ``METRICS``; empty means all.
+        device: Torch device.
+        batch_size: Pictures that go through a network together on an accelerator. On the CPU each goes alone: as fast,
+            and a figure never depends on its neighbours.
+
+    Attributes:
+        metrics: The names in table order.
+        statuses: By metric: ``ok``, ``no-weights``, ``not-installed``, ``skipped`` (the pictures are too small or too
+            few) or ``error`` (not a number for some picture); final after ``finish``.
+        reasons: One sentence for each metric that is not ``ok``.
+
+    Raises:
+        UnknownName: No such metric.
+        BenchError: A weights file has another sha256, or there is no such device.
+    """
+
+    def __init__(self, metrics: Sequence[str] = (), device: str = "cpu", batch_size: int = 16) -> None:
+        self.metrics = resolve(metrics)
+        try:
+            self.device = torch.device(device)
+        except RuntimeError as error:
+            raise BenchError(f"{device!r} is not a torch device; use cpu or cuda.") from error
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise BenchError("There is no CUDA device here; use --device cpu.")
+        self._chunk = 1 if self.device.type == "cpu" else max(1, batch_size)
+        self._loaded: dict[str, tuple[str, str]] = {name: ("ok", "") for name in self.metrics}
+        self._scorers: list[tuple[scorers.Scorer, list[str]]] = []
+        for build, family in _FAMILIES.items():
+            wanted = [name for name in family if name in self.metrics]
+            if wanted:
+                self._load(build, wanted)
+        self.reset()
+
+    def _load(self, build: Callable[..., scorers.Scorer], wanted: list[str]) -> None:
+        try:
+            with _inference(self.device):
+                self._scorers.append((build(wanted, str(self.device)), wanted))
+            return
+        except MissingWeights as error:
+            status, reason = "no-weights", str(error)
+        except NotInstalled as error:
+            status, reason = "not-installed", str(error)
+        except ModuleNotFoundError as error:
+            status, reason = "not-installed", f"{error.name} is not installed: run 'pip install {error.name}'."
+        for name in wanted:
+            self._loaded[name] = (status, reason.replace(f"{wanted[0]} needs", f"{name} needs", 1))
+
+    def reset(self) -> None:
+        """Forget all pairs; networks and what was computed from originals stay."""
+        self.statuses = {name: status for name, (status, _) in self._loaded.items()}
+        self.reasons = {name: reason for name, (_, reason) in self._loaded.items() if reason}
+        self.ids: list[str] = []
+        self._seen: set[str] = set()
+        self._items: dict[str, list[Array]] = {}
+        self._size: tuple[int, int] | None = None
+        for scorer, wanted in self._scorers:
+            scorer.wanted = wanted
+            scorer.reset()
+
+    def update(self, recon: Tensor, orig: Tensor, ids: Sequence[str], labels: Tensor | None = None) -> None:
+        """Score a batch.
+
+        Args:
+            recon: Reconstructions, uint8 ``(N, 3, H, W)``.
+            orig: Originals of the same shape.
+            ids: One name a pair, none given before.
+            labels: Class labels uint8 ``(N, H, W)``; no metric of this version reads them.
+
+        Raises:
+            BenchError: Another type or shape, pictures of another size than before, or an id twice.
+        """
+        self._check(recon, orig, ids)
+        for start in range(0, len(ids), self._chunk):
+            first, second = (p[start : start + self._chunk] for p in (recon, orig))
+            keys = [_digest(picture) for picture in second]
+            first, second = first.to(self.device), second.to(self.device)
+            with _inference(self.device):
+                for scorer in self._active():
+                    for name, column in scorer.update(first, second, keys).items():
+                        self._items.setdefault(name, []).append(column.cpu().numpy().astype(np.float64))
+        self.ids += ids
+        self._seen.update(ids)
+
+    def finish(self, scenes: Sequence[str] | None = None) -> tuple[dict[str, Array], dict[str, float]]:
+        """Return what was measured since the last reset.
+
+        Args:
+            scenes: Scene of each item in the order of the updates, for the kernel distances' jackknife; None takes
+                each item for a scene of its own.
+
+        Returns:
+            Item columns, float64 ``(N,)`` in the order of the updates, and set columns. A metric whose status is not
+            ``ok`` has no column, but for ``error``: there the items that have no number hold NaN.
+
+        Raises:
+            BenchError: Nothing was scored, or the number of scenes differs.
+        """
+        if not self.ids:
+            raise BenchError("There is no pair to score.")
+        if scenes is not None and len(scenes) != len(self.ids):
+            raise BenchError(f"There are {len(scenes)} scenes for {len(self.ids)} scored pairs.")
+        items = {name: np.concatenate(parts) for name, parts in self._items.items()}
+        values: dict[str, float] = {}
+        for scorer in self._active():
+            values |= scorer.finish(list(scenes or self.ids))
+        for name in self.metrics:
+            self._judge(name, items, values)
+        order = {name: index for index, name in enumerate(self.metrics)}
+        items = dict(sorted(items.items(), key=lambda item: order[item[0]]))
+        return items, {name: value for name, value in values.items() if np.isfinite(value)}
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of each picture of the set; 0 before the first batch."""
+        return self._size[0] * self._size[1] if self._size else 0
+
+    def _active(self) -> list[scorers.Scorer]:
+        return [scorer for scorer, _ in self._scorers if scorer.wanted]
+
+    def _judge(self, name: str, items: dict[str, Array], values: dict[str, float]) -> None:
+        """Turn numbers that are none into a status."""
+        if self.statuses[name] != "ok":
+            return
+        if METRICS[name].kind == "item":
+            bad = int((~np.isfinite(items[name])).sum())
+            if bad:
+                self.statuses[name] = "error"
+                self.reasons[name] = f"{name} is undefined for {bad} of {len(self.ids)} pictures (no texture)."
+        elif name not in values:
+            self.statuses[name], self.reasons[name] = "skipped", f"{name} needs two pictures or more."
+        elif not np.isfinite(values[name]):
+            self.statuses[name], self.reasons[name] = "error", f"{name} is undefined for this set (no texture)."
+
+    def _check(self, recon: Tensor, orig: Tensor, ids: Sequence[str]) -> None:
+        for what, picture in (("Reconstructions", recon), ("Originals", orig)):
+            if picture.dtype != torch.uint8 or picture.ndim != 4 or picture.shape[1] != 3:
+                raise BenchError(f"{what} must be uint8 (N, 3, H, W); got {picture.dtype} {tuple(picture.shape)}.")
+        if recon.shape != orig.shape or len(ids) != len(orig):
+            raise BenchError(
+                f"{len(ids)} ids, reconstructions {tuple(recon.shape)} and originals {tuple(orig.shape)} do not match."
+            )
+        twice = [name for index, name in enumerate(ids) if name in self._seen or name in ids[:index]]
+        if twice:
+            raise BenchError(f"The item {twice[0]!r} was given twice.")
+        size = (orig.shape[2], orig.shape[3])
+        if self._size not in (None, size):
+            raise BenchError(f"Pictures of one set must be of equal size; got {size} after {self._size}.")
+        if self._size is None:
+            self._size = size
+            self._skip_small(min(size))
+
+    def _skip_small(self, side: int) -> None:
+        for name in self.metrics:
+            least = METRICS[name].min_side
+            if self.statuses[name] == "ok" and side < least:
+                self.statuses[name] = "skipped"
+                self.reasons[name] = f"{name} needs pictures of {least} rows and columns or more; these have {side}."
+        for scorer, wanted in self._scorers:
+            scorer.wanted = [name for name in wanted if self.statuses[name] == "ok"]
+
+
+def _digest(picture: Tensor) -> bytes:
+    return hashlib.blake2b(picture.cpu().contiguous().numpy().tobytes(), digest_size=16).digest()
+
+
+@contextmanager
+def _inference(device: torch.device) -> Iterator[None]:
+    """No gradients, and full float32 with deterministic kernels on CUDA: TF32 moves LPIPS by about 1e-3."""
+    if device.type != "cuda":
+        with torch.inference_mode():
+            yield
+        return
+    with (
+        torch.inference_mode(),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+    ):
+        yield

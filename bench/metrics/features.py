@@ -1,0 +1,75 @@
+"""Feature vectors of a set and of its originals, and the distances between them. Memory grows by features alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from bench.metrics import distances
+
+Array = npt.NDArray[np.float64]
+Key = bytes
+
+
+class Originals:
+    """What was computed from originals, kept by a digest of their pixels across rate points and codecs."""
+
+    def __init__(self) -> None:
+        self._held: dict[Key, Array] = {}
+
+    def get(self, keys: Sequence[Key], compute: Callable[[], Tensor]) -> list[Array]:
+        """Return one array a key, calling ``compute`` for the whole batch only where one is not held."""
+        if any(key not in self._held for key in keys):
+            for key, row in zip(keys, compute().cpu().numpy(), strict=True):
+                self._held[key] = np.asarray(row, dtype=np.float64)
+        return [self._held[key] for key in keys]
+
+
+class FeatureSets:
+    """Two sets of feature vectors, filled batch by batch.
+
+    Args:
+        frechet: Name of the Fréchet distance's column.
+        kernel: Name of the kernel distance's column.
+    """
+
+    def __init__(self, frechet: str, kernel: str) -> None:
+        self.frechet, self.kernel = frechet, kernel
+        self.recon: list[Array] = []
+        self.orig: list[Array] = []
+
+    def add(self, recon: Tensor, orig: Sequence[Array]) -> None:
+        """Take features of reconstructions ``(N, d)`` and of their originals."""
+        self.recon.extend(np.asarray(row, dtype=np.float64) for row in recon.cpu().numpy())
+        self.orig.extend(orig)
+
+    def reset(self) -> None:
+        """Forget both sets."""
+        self.recon, self.orig = [], []
+
+    def finish(self, wanted: Collection[str], scenes: Sequence[str]) -> dict[str, float]:
+        """Return the distances asked for; fewer than two items give none.
+
+        Args:
+            wanted: Names of metrics.
+            scenes: Scene of each item, for the jackknife below 500 items.
+        """
+        if len(self.recon) < 2:
+            return {}
+        recon, orig = np.stack(self.recon), np.stack(self.orig)
+        values: dict[str, float] = {}
+        if self.frechet in wanted:
+            values[self.frechet] = distances.frechet(recon, orig)
+        if self.kernel in wanted:
+            values[self.kernel] = distances.kernel_distance(recon, orig)
+            if len(recon) >= distances.SUBSETS_FROM:
+                mean, sd = distances.kernel_subsets(recon, orig)
+                values[f"{self.kernel}_sub_mean"], values[f"{self.kernel}_sub_sd"] = mean, sd
+            else:
+                spread = distances.kernel_jackknife(recon, orig, scenes)
+                if np.isfinite(spread):
+                    values[f"{self.kernel}_jackknife_sd"] = spread
+        return values

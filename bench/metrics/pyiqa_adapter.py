@@ -1,0 +1,112 @@
+"""The only file that imports pyiqa, whose licence is PolyForm Noncommercial: NIQE's features, and DISTS.
+
+pyiqa would download its own weights; both are built here from files that ``weights.py`` has checked.
+"""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor
+
+from bench.errors import BenchError, NotInstalled
+from bench.metrics.backbones import features_state, fill, pretrained_free, read_state
+
+NIQE_BLOCK = 96
+
+
+def ensure_installed() -> None:
+    """Raise where pyiqa is absent.
+
+    Raises:
+        NotInstalled: pyiqa is not installed.
+    """
+    if find_spec("pyiqa") is None:
+        raise NotInstalled("pyiqa (PolyForm Noncommercial licence) is not installed: run 'pip install pyiqa'.")
+
+
+def niqe_features(picture: Tensor) -> Tensor:
+    """NIQE's features of each whole 96-pixel block at two scales (Mittal et al., 2013; pyiqa's variant, luma of YIQ).
+
+    Args:
+        picture: uint8 ``(N, 3, H, W)``, at least 96 rows and columns.
+
+    Returns:
+        float64 ``(N, blocks, 36)``; NaN where a block has no texture at all.
+    """
+    ensure_installed()
+    from pyiqa.archs.func_util import normalize_img_with_gauss
+    from pyiqa.archs.niqe_arch import compute_feature
+    from pyiqa.matlab_utils import blockproc, imresize
+    from pyiqa.utils.color_util import to_y_channel
+
+    height, width = (math.floor(s / NIQE_BLOCK) * NIQE_BLOCK for s in picture.shape[2:])
+    luma = to_y_channel(picture.float() / 255.0, 255, "yiq").double()[..., :height, :width]
+    scales = []
+    for scale in (1, 2):
+        block = NIQE_BLOCK // scale
+        normal = normalize_img_with_gauss(luma, padding="replicate")
+        scales.append(blockproc(normal, [block, block], fun=compute_feature))
+        if scale == 1:
+            luma = imresize(luma / 255.0, scale=0.5, antialiasing=True) * 255.0
+    return torch.cat(scales, dim=-1)
+
+
+class Dists:
+    """DISTS (Ding et al., 2020) without any resize, loaded once.
+
+    Args:
+        vgg: VGG16's checked weights file.
+        alpha_beta: DISTS' checked weights file.
+        device: Torch device.
+
+    Raises:
+        NotInstalled: pyiqa is not installed.
+        BenchError: A file does not hold the weights, or the self-check fails.
+    """
+
+    def __init__(self, vgg: Path, alpha_beta: Path, device: str = "cpu") -> None:
+        self.device = torch.device(device)
+        model: Any = _build_dists(vgg, alpha_beta)
+        self.model = model.to(self.device, memory_format=torch.channels_last)
+        from bench.metrics.perceptual import golden_pair
+
+        first, second = golden_pair()
+        same, other = self(first, first).item(), self(first, second).item()
+        if abs(same) > 1e-6 or not 0.0 < other < 1.0:
+            raise BenchError(f"DISTS gives {same:.2e} for equal and {other:.3f} for unequal pictures; reinstall pyiqa.")
+
+    def __call__(self, recon: Tensor, orig: Tensor) -> Tensor:
+        """DISTS of each pair of uint8 ``(N, 3, H, W)``, float64 ``(N,)``; 0 for identical pictures."""
+        first, second = (
+            (p.to(self.device).float() / 255.0).contiguous(memory_format=torch.channels_last) for p in (recon, orig)
+        )
+        return torch.as_tensor(self.model(first, second)).reshape(len(recon)).double()
+
+
+def _build_dists(vgg: Path, alpha_beta: Path) -> torch.nn.Module:
+    ensure_installed()
+    from pyiqa.archs import dists_arch
+
+    # The constructor asks torchvision for pretrained weights by name; it gets the bare network instead.
+    bare = dists_arch.models.vgg16
+    with mock.patch.object(dists_arch.models, "vgg16", lambda **_: bare(weights=None)):
+        model: Any = pretrained_free(dists_arch.DISTS, pretrained=False)
+    for index, (stage, channels) in enumerate(((2, 64), (3, 128), (4, 256), (5, 512))):
+        position = str((4, 9, 16, 23)[index])
+        setattr(getattr(model, f"stage{stage}"), position, dists_arch.L2pooling(channels=channels))
+    model.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, -1, 1, 1))
+    model.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, -1, 1, 1))
+    keys = model.state_dict()
+    source = {key: "features." + key.split(".", 1)[1] for key in keys if key.endswith((".weight", ".bias"))}
+    backbone = features_state(vgg, list(source.values()))
+    state = {key: backbone[name] for key, name in source.items()}
+    own = read_state(alpha_beta)
+    state.update({key: own[key].float() for key in ("alpha", "beta") if key in own})
+    state.update({key: value for key, value in keys.items() if key not in state and not value.is_meta})
+    return fill(model, state, alpha_beta)
