@@ -120,5 +120,3 @@ class LatentCodec(Codec):
         if name not in payload.sections:
             raise BitstreamError(f"{self.info.full_name} expects a section {name!r}, which this file lacks.")
         return payload.sections[name]
-
-

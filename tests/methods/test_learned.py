@@ -118,7 +118,7 @@ def test_missing_weights_name_the_command() -> None:
         bench.load_codec("ndic", "paper", rate="r1").prepare()
 
 
-def test_changed_weights_are_refused(stand_ins: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_weights_are_refused(stand_ins: dict[str, Path], tmp_path: Path) -> None:
     data = bytearray(stand_ins["ndic:b18"].read_bytes())
     data[-5] ^= 1
     path = tmp_path / "changed.safetensors"
