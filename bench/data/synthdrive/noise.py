@@ -72,7 +72,8 @@ def sample(tile: int, u: Tensor, v: Tensor, footprint: Tensor | float, texel: fl
 
     Args:
         tile: 0 for 1/f noise (plaster, asphalt, clouds), 1 for the finer one (leaves, grass).
-        u, v: Surface coordinates in metres, any equal shape.
+        u: Surface coordinate in metres, any shape.
+        v: The other one, of the same shape.
         footprint: Width of a ray's footprint on the surface, in metres.
         texel: Width of a texel of the finest level, in metres; the tile repeats every 512 of them.
 

@@ -11,7 +11,20 @@ from torch import Tensor
 from bench.data.synthdrive import ground, street
 from bench.data.synthdrive.noise import Draw
 from bench.data.synthdrive.scene import (
-    CLOTH, FACADE, GLASS, GROUND, HEDGE, LEAVES, PAINT, POST, ROOF, SIGN, SKY, WALL, WHEELS, Scene,
+    CLOTH,
+    FACADE,
+    GLASS,
+    GROUND,
+    HEDGE,
+    LEAVES,
+    PAINT,
+    POST,
+    ROOF,
+    SIGN,
+    SKY,
+    WALL,
+    WHEELS,
+    Scene,
 )
 from bench.data.synthdrive.shade import Shade
 from bench.data.synthdrive.trace import BASELINE, FOCAL, HEIGHT, OVER, WIDTH, Hits, Tracer

@@ -102,7 +102,8 @@ def box(x: float, z: float, bearing: float, size: tuple[float, float, float], lo
     return Poly(normals, foot / norm[:, 0] + normals @ base, kinds, corners, params)
 
 
-def _colour(draw: Draw, tones: tuple[tuple[float, float, float], ...], spread: float) -> list[float]:
+def colour_of(draw: Draw, tones: tuple[tuple[float, float, float], ...], spread: float) -> list[float]:
+    """Return one of some tones (linear RGB), brightened or darkened at random by up to exp(spread)."""
     tone = tones[draw.pick(len(tones))]
     gain = math.exp(draw(-spread, spread))
     return [min(1.0, max(0.01, t * gain * draw(0.94, 1.06))) for t in tone]
@@ -110,7 +111,8 @@ def _colour(draw: Draw, tones: tuple[tuple[float, float, float], ...], spread: f
 
 CARS = ((0.6, 0.6, 0.62), (0.05, 0.05, 0.06), (0.7, 0.7, 0.69), (0.25, 0.27, 0.3), (0.35, 0.03, 0.03),
         (0.04, 0.08, 0.25), (0.12, 0.13, 0.14), (0.7, 0.68, 0.62))
-WALLS = ((0.6, 0.55, 0.47), (0.63, 0.63, 0.61), (0.45, 0.24, 0.17), (0.55, 0.44, 0.29), (0.37, 0.35, 0.33), (0.5, 0.48, 0.46))
+WALLS = ((0.6, 0.55, 0.47), (0.63, 0.63, 0.61), (0.45, 0.24, 0.17), (0.55, 0.44, 0.29),
+         (0.37, 0.35, 0.33), (0.5, 0.48, 0.46))
 GREENS = ((0.08, 0.12, 0.03), (0.1, 0.13, 0.04), (0.055, 0.09, 0.025), (0.15, 0.14, 0.04), (0.07, 0.1, 0.05))
 
 
@@ -119,7 +121,7 @@ def add_car(scene: Scene, draw: Draw, x: float, z: float, bearing: float) -> Non
     van = draw.chance(0.2)
     length, width = draw(3.7, 4.7) + 0.6 * van, draw(1.65, 1.85)
     body, cabin = draw(0.72, 0.85) + 0.2 * van, draw(0.55, 0.68) + 0.35 * van
-    colour = _colour(draw, CARS, 0.2)
+    colour = colour_of(draw, CARS, 0.2)
     params = [*colour, length, body, width, draw(0, 50)]
     scene.objects.append(box(x, z, bearing, (length, body, width), 0.18, [WHEELS, WHEELS, PAINT, PAINT, PAINT],
                              params, (0.06, 0.08)))
@@ -138,7 +140,7 @@ def add_tree(scene: Scene, draw: Draw, x: float, z: float, tall: float) -> None:
     """Add a tree: trunk and a crown of masked cards one behind the other, so that leaves hide leaves."""
     rx, ry = tall * draw(0.26, 0.42), tall * draw(0.3, 0.4)
     centre = tall - ry
-    green = _colour(draw, GREENS, 0.35)
+    green = colour_of(draw, GREENS, 0.35)
     scene.objects.append(Post(x, z, tall * draw(0.012, 0.022) + 0.04, 0.0, centre, [0.12, 0.09, 0.07, draw(0, 50)]))
     for i, at in enumerate((-0.75, -0.35, 0.05, 0.5)):
         wide = math.sqrt(1 - at * at)

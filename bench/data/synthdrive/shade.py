@@ -11,7 +11,20 @@ from torch import Tensor
 from bench.data.synthdrive import ground
 from bench.data.synthdrive.noise import sample
 from bench.data.synthdrive.scene import (
-    CLOTH, FACADE, GLASS, GROUND, HEDGE, LEAVES, PAINT, POST, ROOF, SIGN, SKY, WALL, WHEELS, Scene,
+    CLOTH,
+    FACADE,
+    GLASS,
+    GROUND,
+    HEDGE,
+    LEAVES,
+    PAINT,
+    POST,
+    ROOF,
+    SIGN,
+    SKY,
+    WALL,
+    WHEELS,
+    Scene,
 )
 from bench.data.synthdrive.trace import FOCAL, OVER, Hits
 
@@ -85,7 +98,8 @@ def _facade(s: Shade, at: Tensor, p: Tensor, foot: Tensor) -> tuple[Tensor, Tens
 def _roof(s: Shade, at: Tensor, p: Tensor, foot: Tensor) -> tuple[Tensor, Tensor]:
     u, v = s.hits.u[at], s.hits.v[at]
     row = torch.where((v / 0.3) % 1 < 0.2, 0.75, 1.0)
-    return p[:, :3] * ((1 + 0.15 * sample(1, u, v, foot, 0.02)) * row).clamp(min=0.2)[:, None], s.hits.lit[at].clamp(min=0)
+    tiles = ((1 + 0.15 * sample(1, u, v, foot, 0.02)) * row).clamp(min=0.2)[:, None]
+    return p[:, :3] * tiles, s.hits.lit[at].clamp(min=0)
 
 
 def _paint(s: Shade, at: Tensor, p: Tensor, foot: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,8 +8,28 @@ import numpy as np
 
 from bench.data.synthdrive.noise import Draw
 from bench.data.synthdrive.scene import (
-    BAND, BARS, DISC, FACADE, FIGURE, GREENS, HEDGE, LEAVES, PLATE, ROOF, SIGN, TRIANGLE, WALL, WALLS, Card, CLOTH, Post,
-    Scene, _colour, add_car, add_tree, box,
+    BAND,
+    BARS,
+    CLOTH,
+    DISC,
+    FACADE,
+    FIGURE,
+    GREENS,
+    HEDGE,
+    LEAVES,
+    PLATE,
+    ROOF,
+    SIGN,
+    TRIANGLE,
+    WALL,
+    WALLS,
+    Card,
+    Post,
+    Scene,
+    add_car,
+    add_tree,
+    box,
+    colour_of,
 )
 
 
@@ -36,7 +56,7 @@ def build(seed: int) -> Scene:
         _side(scene, draw, side, centre + side * (road + walk), centre + side * road)
     _traffic(scene, draw, centre, road)
     far = draw(90, 140)
-    green = _colour(draw, GREENS, 0.3)
+    green = colour_of(draw, GREENS, 0.3)
     for i in range(2):
         z = far - 14 * i
         scene.objects.append(Card(0.0, z, 0.0, 400.0, 0.0, draw(9, 15), BAND, LEAVES,
@@ -100,12 +120,12 @@ def _side(scene: Scene, draw: Draw, side: int, edge: float, kerb: float) -> None
 
 def _building(scene: Scene, draw: Draw, side: int, x: float, z: float, long: float) -> None:
     deep, tall = draw(8, 14), draw(4, 14)
-    params = [*_colour(draw, WALLS, 0.25), draw(2.0, 4.2), draw(2.6, 3.4), draw(0.35, 0.62), draw(0.42, 0.6),
+    params = [*colour_of(draw, WALLS, 0.25), draw(2.0, 4.2), draw(2.6, 3.4), draw(0.35, 0.62), draw(0.42, 0.6),
               draw(0, 50), float(draw.chance(0.35)), draw(0.3, 1.0)]
     at = x + side * deep / 2
     scene.objects.append(box(at, z, 0.0, (long, tall, deep), 0.0, [FACADE] * 4 + [ROOF], params))
     if draw.chance(0.6):
-        roof = [*_colour(draw, ((0.35, 0.15, 0.1), (0.2, 0.18, 0.17), (0.28, 0.12, 0.08)), 0.2), draw(0, 50)]
+        roof = [*colour_of(draw, ((0.35, 0.15, 0.1), (0.2, 0.18, 0.17), (0.28, 0.12, 0.08)), 0.2), draw(0, 50)]
         scene.objects.append(box(at, z, 0.0, (long + 0.6, draw(2, 4), deep + 0.8), tall, [ROOF] * 5, roof,
                                  (deep * 0.42, 0.2)))
     scene.blots.append((at, z, deep / 2, long / 2, 0.0, tall))
@@ -117,11 +137,11 @@ def _band(scene: Scene, draw: Draw, side: int, x: float, z: float, long: float) 
     tall, what = draw(0.8, 2.4), draw.pick(3)
     if what == 0:
         scene.objects.append(box(x, z + long / 2, 0.0, (long, tall, 1.2), 0.0, [HEDGE] * 5,
-                                 [*_colour(draw, GREENS, 0.3), draw(0, 50)]))
+                                 [*colour_of(draw, GREENS, 0.3), draw(0, 50)]))
         scene.blots.append((x, z + long / 2, 0.6, long / 2, 0.0, tall))
     elif what == 1:
         scene.objects.append(box(x, z + long / 2, 0.0, (long, tall, 0.3), 0.0, [WALL] * 5,
-                                 [*_colour(draw, WALLS, 0.3), draw(0, 50)]))
+                                 [*colour_of(draw, WALLS, 0.3), draw(0, 50)]))
         scene.blots.append((x, z + long / 2, 0.15, long / 2, 0.0, tall))
     else:
         bright = draw(0.05, 0.5)

@@ -11,7 +11,20 @@ from torch import Tensor
 
 from bench.data.synthdrive.noise import sample
 from bench.data.synthdrive.scene import (
-    BAND, BARS, CROWN, DISC, FIGURE, GROUND, POST, SKY, TRIANGLE, Card, Poly, Post, Scene,
+    BAND,
+    BARS,
+    CROWN,
+    DISC,
+    FIGURE,
+    GROUND,
+    POST,
+    SKY,
+    TRIANGLE,
+    Array,
+    Card,
+    Poly,
+    Post,
+    Scene,
 )
 
 HEIGHT, WIDTH, FOCAL, BASELINE = 128, 256, 249.5, 0.54
@@ -54,14 +67,14 @@ class Tracer:
         self.eyes = np.stack([centre - side, centre + side])
         self.origin = torch.from_numpy(self.eyes.T.copy()).to(device=device, dtype=dtype)[:, :, None, None]
         n = 2 * h * w
-        full = lambda x, t: torch.full((n,), x, dtype=t, device=device)  # noqa: E731
-        self.depth, self.lit = full(FAR, dtype), full(0.0, dtype)
-        self.u, self.v = full(0.0, dtype), full(0.0, dtype)
-        self.kind, self.thing = full(SKY, torch.int64), full(-1, torch.int64)
+        self.depth = torch.full((n,), FAR, dtype=dtype, device=device)
+        self.u, self.v, self.lit = (torch.zeros(n, dtype=dtype, device=device) for _ in range(3))
+        self.kind = torch.full((n,), SKY, dtype=torch.int64, device=device)
+        self.thing = torch.full((n,), -1, dtype=torch.int64, device=device)
         self.index = torch.arange(n, device=device).view(2, h, w)
         self.sun = torch.from_numpy(scene.sun).to(device=device, dtype=dtype)
 
-    def window(self, corners: np.ndarray) -> tuple[slice, slice] | None:  # type: ignore[type-arg]
+    def window(self, corners: Array) -> tuple[slice, slice] | None:
         """Return the rows and columns that may see a thing with these corners (n,3), in either view."""
         r0, r1, c0, c1 = self.h, 0, self.w, 0
         for eye in self.eyes:
@@ -206,7 +219,8 @@ class Tracer:
             side = a * float(self.scene.sun[0]) + b * float(self.scene.sun[1]) + 0.35 * rough
             return q < 0.92, ((0.26 + 0.38 * side + 0.2 * fine) * p[7]).clamp(0, 1.4)
         if card.shape == BAND:
-            top = card.high - p[3] * 0.5 + p[4] * sample(0, s * 0.3 + p[6], torch.zeros_like(s) + p[6], foot * 0.3, 0.05)
+            hill = sample(0, s * 0.3 + p[6], torch.zeros_like(s) + p[6], foot * 0.3, 0.05)
+            top = card.high - p[3] * 0.5 + p[4] * hill
             fine = sample(1, s, y, foot, 0.03)
             return y < top + 0.8 * fine, (0.2 + 0.14 * fine).clamp(0, 1.0) * p[7]
         if card.shape == BARS:

@@ -1,0 +1,82 @@
+"""Where prepared pairs lie, and how a folder of them is written: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from bench.errors import BenchError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def cache_root() -> Path:
+    """Return the folder of rendered pairs: ``BENCH_CACHE_DIR``, else the user's cache."""
+    named = os.environ.get("BENCH_CACHE_DIR")
+    return (Path(named) if named else Path(platformdirs.user_cache_dir("dic-bench"))) / "data"
+
+
+def data_root() -> Path:
+    """Return the folder of prepared datasets.
+
+    ``BENCH_DATA_DIR`` where it is set; else ``datasets/prepared`` of the checkout that this package is run from, where
+    that can be written; else the user's cache.
+    """
+    named = os.environ.get("BENCH_DATA_DIR")
+    if named:
+        return Path(named)
+    cards = PROJECT / "datasets"
+    if (PROJECT / "pyproject.toml").is_file() and cards.is_dir() and os.access(cards, os.W_OK):
+        return cards / "prepared"
+    return cache_root()
+
+
+def need_space(folder: Path, size: int) -> None:
+    """Check that ``size`` bytes fit on the disk of ``folder``.
+
+    Raises:
+        BenchError: They do not.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < size + (16 << 20):
+        raise BenchError(
+            f"{folder} has {free / 1e6:.0f} MB free, but the prepared pairs need {size / 1e6:.0f} MB; free some space, "
+            "or name another disk in BENCH_DATA_DIR (BENCH_CACHE_DIR for rendered pairs)."
+        )
+
+
+@contextmanager
+def whole_folder(target: Path, size: int) -> Iterator[Path]:
+    """Give a temporary folder beside ``target`` that takes its place when the block ends well, and vanishes if not.
+
+    Args:
+        target: The folder to write; one that stands there already is replaced.
+        size: Bytes that will be written, checked against the disk beforehand.
+
+    Raises:
+        BenchError: The disk is too full, or the folder cannot be written.
+    """
+    need_space(target.parent, size)
+    part = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.part"
+    try:
+        part.mkdir(parents=True)
+        yield part
+        old = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.old"
+        if target.exists():
+            target.rename(old)
+        part.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        where = error.filename or target
+        raise BenchError(f"Writing {where} failed ({error.strerror}); free some space or name another folder in "
+                         "BENCH_DATA_DIR.") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
