@@ -184,6 +184,14 @@ class Codec(ABC):
             BitstreamError: The bytes are damaged.
         """
 
+    def analyse_side(self, y: Tensor) -> object:
+        """Do all work that depends on ``y`` alone, uncached; the runner times it. None where there is none.
+
+        Args:
+            y: Side views, uint8 ``(N, 3, H, W)``, on the CPU.
+        """
+        return None
+
     def estimate_bits(self, x: Tensor) -> Tensor:
         """Bits by the model's own likelihoods, float64 ``(N,)``; only where ``info.estimates``.
 

@@ -91,8 +91,8 @@ def encode_part(job: Job, start: int, stop: int, advance: Advance = lambda n: No
         OutOfMemory: One item alone does not fit.
     """
     codec, pairs, n = job.codec, job.pairs, stop - start
-    out = Streams([], [], *(np.full(n, -1, np.int64) for _ in range(2)), *(np.full(n, np.nan) for _ in range(2)),
-                  np.zeros(n, np.int64))  # fmt: skip
+    gaps, nans = np.full((2, n), -1, np.int64), np.full((2, n), np.nan)
+    out = Streams([], [], gaps[0], gaps[1], nans[0], nans[1], np.zeros(n, np.int64))
 
     def work(indices: list[int]) -> None:
         x, y = pairs.batch(indices)
@@ -135,16 +135,15 @@ def decode_part(
     donors = pairs.wrong_side() if control in ("wrong-y", "wrong-x") else list(range(len(pairs)))
     pictures = np.zeros((n, 3, pairs.height, pairs.width), np.uint8)
     out = Decoded([], pictures, np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int64))
-    side_of = getattr(codec, "analyse_side", None)
 
     def work(indices: list[int]) -> None:
         y = side_views(pairs, indices, control, donors)
         files = [streams.files[donors[i] if control == "wrong-x" else i] for i in indices]
         seeds = [item_seed(pairs.dataset, pairs.ids[i], repetition) for i in indices]
         here = slice(indices[0] - start, indices[-1] + 1 - start)
-        if callable(side_of):
+        if codec.info.uses_side:
             began = clock(job.device)
-            side_of(y)
+            codec.analyse_side(y)
             out.side_ms[here] = (clock(job.device) - began) * 1e3 / len(indices)
         began = clock(job.device)
         payloads: list[Payload] = [container.unpack(file, codec.info).payload for file in files]

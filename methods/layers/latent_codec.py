@@ -110,10 +110,16 @@ class LatentCodec(Codec):
         weight = next(self._model.parameters())
         latent = torch.cat(latents).to(weight.device, weight.dtype)
         rate = torch.full((len(payloads),), self._rate_index, device=weight.device)
-        side = pad_to(y.to(weight.device, weight.dtype) / 255, STRIDE) if self.info.uses_side else None
-        common = self._model.side(side) if side is not None else None
-        picture = self._model.synthesise(latent, rate, common)[..., :height, :width]
+        picture = self._model.synthesise(latent, rate, self.analyse_side(y))[..., :height, :width]
         return picture.clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
+
+    @torch.inference_mode()
+    def analyse_side(self, y: Tensor) -> Tensor | None:
+        """See :meth:`bench.codec.Codec.analyse_side`."""
+        if not self.info.uses_side:
+            return None
+        weight = next(self._model.parameters())
+        return self._model.side(pad_to(y.to(weight.device, weight.dtype) / 255, STRIDE))
 
     def _section(self, payload: Payload) -> bytes:
         name = self.info.sections[0]
