@@ -7,6 +7,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.dic-bench-installed
 METHODS ?= ndic,balle2018,jpeg,webp,avif,copy-y
 DATASET ?= synthdrive:test32
+REPORTS ?= runs/reports
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -19,10 +20,10 @@ setup: $(STAMP) ## Create the environment in .venv and install everything into i
 
 demo: $(STAMP) ## Measure six codecs on the embedded stereo pairs; write leaderboard and plots
 	$(PY) -m bench run --method $(METHODS) --dataset $(DATASET)
-	$(PY) -m bench report
+	$(PY) -m bench report --out $(REPORTS)
 	@echo
-	@echo "Leaderboard: $(CURDIR)/reports/leaderboard.md"
-	@echo "Plots:       $(CURDIR)/reports (PNG and SVG)"
+	@echo "Leaderboard: $(abspath $(REPORTS))/leaderboard.md"
+	@echo "Plots:       $(abspath $(REPORTS)), one folder a dataset (rd.png, rd.svg)"
 	@echo "Result rows: $(CURDIR)/runs (parquet; bench.results.load('runs') reads them)"
 
 test: lint types ## Style, types and all tests
