@@ -31,7 +31,8 @@ def score_pairs(
         batch_size: Pictures in a batch on an accelerator.
 
     Returns:
-        A float64 tensor a metric, on the CPU: ``(N,)`` for item metrics, ``()`` for set metrics.
+        A float64 tensor a metric, on the CPU: ``(N,)`` for item metrics (NaN for a picture without the texture that
+        the metric needs), ``()`` for set metrics.
 
     Raises:
         UnknownName: No such metric.
@@ -43,6 +44,8 @@ def score_pairs(
 
     from bench.metrics.engine import Engine
 
+    if len(reconstructions) != len(originals):
+        raise BenchError(f"There are {len(reconstructions)} reconstructions for {len(originals)} originals.")
     engine = Engine(list(metrics), device, batch_size)
     errors = {"no-weights": MissingWeights, "not-installed": NotInstalled}
     for name, status in engine.statuses.items():
@@ -54,8 +57,8 @@ def score_pairs(
         engine.update(reconstructions[start:stop], originals[start:stop], ids)
     items, values = engine.finish()
     for name, status in engine.statuses.items():
-        if status == "skipped":
+        if status == "skipped" and name not in items:
             raise BenchError(engine.reasons[name])
     found = {name: torch.from_numpy(column) for name, column in items.items()}
     found |= {name: torch.tensor(value, dtype=torch.float64) for name, value in values.items()}
-    return {name: found.get(name, torch.tensor(float("nan"), dtype=torch.float64)) for name in engine.metrics}
+    return {name: found[name] for name in engine.metrics}

@@ -114,9 +114,7 @@ def _fetch_hub(entry: weights.Weights, target: Path) -> Path:
     _make_room(target, entry.size, entry.name)
     folder = target / entry.folder
     try:
-        snapshot_download(
-            entry.hub, local_dir=folder, allow_patterns=["config.json", "model.safetensors", "pytorch_model.bin"]
-        )
+        snapshot_download(entry.hub, local_dir=folder, allow_patterns=list(weights.HUB_FILES))
     except Exception as error:  # the client raises many kinds; all mean that the folder is not complete
         shutil.rmtree(folder, ignore_errors=True)
         raise BenchError(f"{entry.hub} cannot be downloaded ({type(error).__name__}); check the network.") from error

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError, MissingWeights, NotInstalled
-from bench.metrics import scorers
+from bench.metrics import scorers, weights
 from bench.metrics.registry import METRICS, resolve
 
 Array = npt.NDArray[np.float64]
@@ -43,8 +43,8 @@ class Engine:
 
     Attributes:
         metrics: The names in table order.
-        statuses: By metric: ``ok``, ``no-weights``, ``not-installed``, ``skipped`` (the pictures are too small or too
-            few) or ``error`` (not a number for some picture); final after ``finish``.
+        statuses: By metric: ``ok``, ``no-weights``, ``not-installed`` or ``skipped`` (the pictures are too small, too
+            few, or without the texture that the metric needs); final after ``finish``.
         reasons: One sentence for each metric that is not ``ok``.
 
     Raises:
@@ -102,12 +102,13 @@ class Engine:
             recon: Reconstructions, uint8 ``(N, 3, H, W)``.
             orig: Originals of the same shape.
             ids: One name a pair, none given before.
-            labels: Class labels uint8 ``(N, H, W)``; no metric of this version reads them.
+            labels: Class labels uint8 ``(N, H, W)``, where the dataset has its own: ``miou`` would be measured against
+                them with a network of their classes, which this version does not ship, so it is skipped.
 
         Raises:
             BenchError: Another type or shape, pictures of another size than before, or an id twice.
         """
-        self._check(recon, orig, ids)
+        self._check(recon, orig, ids, labels is not None)
         for start in range(0, len(ids), self._chunk):
             first, second = (p[start : start + self._chunk] for p in (recon, orig))
             keys = [_digest(picture) for picture in second]
@@ -128,7 +129,7 @@ class Engine:
 
         Returns:
             Item columns, float64 ``(N,)`` in the order of the updates, and set columns. A metric whose status is not
-            ``ok`` has no column, but for ``error``: there the items that have no number hold NaN.
+            ``ok`` has no column, but for one that is undefined for some pictures: those hold NaN.
 
         Raises:
             BenchError: Nothing was scored, or the number of scenes differs.
@@ -147,6 +148,11 @@ class Engine:
         items = dict(sorted(items.items(), key=lambda item: order[item[0]]))
         return items, {name: value for name, value in values.items() if np.isfinite(value)}
 
+    def provenance(self) -> dict[str, str]:
+        """Return the sha256 of each weights file in use, by name, for a run's record."""
+        needs = dict.fromkeys(n for m in self.metrics if self._loaded[m][0] == "ok" for n in METRICS[m].needs)
+        return {name: weights.digest(name) for name in needs}
+
     @property
     def pixels(self) -> int:
         """Pixels of each picture of the set; 0 before the first batch."""
@@ -162,14 +168,14 @@ class Engine:
         if METRICS[name].kind == "item":
             bad = int((~np.isfinite(items[name])).sum())
             if bad:
-                self.statuses[name] = "error"
-                self.reasons[name] = f"{name} is undefined for {bad} of {len(self.ids)} pictures (no texture)."
+                reason = f"{name} is undefined for {bad} of {len(self.ids)} pictures (no texture)."
+                self.statuses[name], self.reasons[name] = "skipped", reason
         elif name not in values:
             self.statuses[name], self.reasons[name] = "skipped", f"{name} needs two pictures or more."
         elif not np.isfinite(values[name]):
-            self.statuses[name], self.reasons[name] = "error", f"{name} is undefined for this set (no texture)."
+            self.statuses[name], self.reasons[name] = "skipped", f"{name} is undefined for this set (no texture)."
 
-    def _check(self, recon: Tensor, orig: Tensor, ids: Sequence[str]) -> None:
+    def _check(self, recon: Tensor, orig: Tensor, ids: Sequence[str], labelled: bool) -> None:
         for what, picture in (("Reconstructions", recon), ("Originals", orig)):
             if picture.dtype != torch.uint8 or picture.ndim != 4 or picture.shape[1] != 3:
                 raise BenchError(f"{what} must be uint8 (N, 3, H, W); got {picture.dtype} {tuple(picture.shape)}.")
@@ -185,14 +191,19 @@ class Engine:
             raise BenchError(f"Pictures of one set must be of equal size; got {size} after {self._size}.")
         if self._size is None:
             self._size = size
-            self._skip_small(min(size))
+            self._narrow(min(size), labelled)
 
-    def _skip_small(self, side: int) -> None:
+    def _narrow(self, side: int, labelled: bool) -> None:
+        """Skip the metrics that are not defined for pictures of this size, or for labelled data."""
         for name in self.metrics:
             least = METRICS[name].min_side
-            if self.statuses[name] == "ok" and side < least:
-                self.statuses[name] = "skipped"
-                self.reasons[name] = f"{name} needs pictures of {least} rows and columns or more; these have {side}."
+            reason = ""
+            if side < least:
+                reason = f"{name} needs pictures of {least} rows and columns or more; these have {side}."
+            elif name == "miou" and labelled:
+                reason = "miou on data with its own labels needs a network of their classes, which is not shipped yet."
+            if reason and self.statuses[name] == "ok":
+                self.statuses[name], self.reasons[name] = "skipped", reason
         for scorer, wanted in self._scorers:
             scorer.wanted = [name for name in wanted if self.statuses[name] == "ok"]
 

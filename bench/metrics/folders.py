@@ -137,3 +137,5 @@ def summary(items: dict[str, Array], values: dict[str, float], engine: Engine) -
     for name in engine.metrics:
         if engine.statuses[name] != "ok":
             yield f"{name:24}{engine.statuses[name]:>12}  {engine.reasons[name]}"
+        elif METRICS[name].flag:
+            yield f"{name:24}{'note':>12}  {METRICS[name].flag}"

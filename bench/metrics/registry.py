@@ -44,7 +44,7 @@ class MetricSpec:
 
 _BSD2, _BSD3, _MIT, _APACHE = "BSD-2-Clause", "BSD-3-Clause", "MIT", "Apache-2.0"
 _PYIQA = "PolyForm-Noncommercial-1.0.0"
-_TWO_BLOCKS = "low confidence: only two 96-pixel blocks fit 128x256"
+_TWO_BLOCKS = "low confidence at 128x256, where only two 96-pixel blocks fit"
 _KERNEL = ("_sub_mean", "_sub_sd", "_jackknife_sd")
 
 

@@ -25,6 +25,10 @@ TABLE = Path(__file__).with_name("weights.toml")
 """The table in force; tests put their own in its place."""
 
 
+HUB_FILES = ("config.json", "model.safetensors", "pytorch_model.bin")
+"""What is taken of a folder of the hub."""
+
+
 @dataclass(frozen=True)
 class WeightsFile:
     """One accepted file of a network.
@@ -186,6 +190,17 @@ def sha256(path: Path, mtime_ns: int, size: int) -> str:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def digest(name: str) -> str:
+    """Return the sha256 of a network's file on this machine; of a folder, that of its weights; empty where absent."""
+    path = find(name)
+    if path is not None and path.is_dir():
+        path = next((path / file for file in HUB_FILES[1:] if (path / file).is_file()), None)
+    if path is None:
+        return ""
+    stat = path.stat()
+    return sha256(path, stat.st_mtime_ns, stat.st_size)
 
 
 def megabytes(size: int) -> str:

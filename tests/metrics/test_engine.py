@@ -161,6 +161,16 @@ def test_bad_batches_are_refused(recon: torch.Tensor, orig: torch.Tensor, ids: l
         engine.update(recon, orig, ids)
 
 
+def test_provenance_holds_the_hashes_of_what_is_in_use(genuine: Path) -> None:
+    found = Engine(["psnr", "lpips_squeeze", "niqe", "lpips_vgg"]).provenance()
+    assert {name: digest[:8] for name, digest in found.items()} == {"squeezenet1_1": "29dd9af4", "niqe": "2a7c182a"}
+
+
+def test_score_pairs_refuses_unequal_numbers() -> None:
+    with pytest.raises(BenchError, match="2 reconstructions for 1"):
+        score_pairs(pictures(2, 16, 16), pictures(1, 16, 16), ["psnr"])
+
+
 def test_devices_and_empty_sets_are_refused() -> None:
     with pytest.raises(BenchError, match="not a torch device"):
         Engine(["psnr"], device="gpu")

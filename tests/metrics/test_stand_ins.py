@@ -116,6 +116,14 @@ def test_miou_equals_a_plain_count(stand_ins: Path) -> None:
     assert score_pairs(orig, orig, ["miou"])["miou"].item() == 1.0
 
 
+def test_miou_is_skipped_where_the_dataset_has_its_own_labels(stand_ins: Path) -> None:
+    orig = pictures(1, 64, 96)
+    engine = Engine(["miou"])
+    engine.update(orig, orig, ["a"], labels=torch.zeros(1, 64, 96, dtype=torch.uint8))
+    assert engine.finish() == ({}, {})
+    assert engine.statuses == {"miou": "skipped"}
+
+
 def test_mean_iou_by_hand() -> None:
     assert segmentation.mean_iou(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])) == pytest.approx((3 / 4 + 4 / 5) / 2)
 
