@@ -1,0 +1,1 @@
+"""Small codecs that the conformance kit is tried on."""

@@ -1,0 +1,60 @@
+"""The whole contract, on every variant of every registered codec."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bench.conformance import ConformanceSuite, Target, every_target
+from bench.registry import methods
+
+
+def _targets() -> list[Target]:
+    """Targets of methods that can be described; one that cannot fails in ``test_every_method_can_be_described``."""
+    found = []
+    for name in methods:
+        try:
+            method = methods.get(name)
+        except Exception:
+            continue
+        if "small" in method.presets:
+            found += [Target(f"{name}:{variant}") for variant in method.variants]
+    return found
+
+
+class TestEveryCodec(ConformanceSuite):
+    @pytest.fixture(scope="class", params=_targets(), ids=str)
+    def target(self, request: pytest.FixtureRequest) -> Target:
+        return request.param
+
+
+def test_every_method_can_be_described() -> None:
+    assert {str(target) for target in every_target()} == {str(target) for target in _targets()}
+
+
+def test_container_identifiers_are_unique_and_set() -> None:
+    """Plug-ins carry 0; everything that this distribution registers has a number of its own."""
+    infos = [
+        method.describe(variant, preset)
+        for name in methods
+        if methods.origin(name) == "dic-bench"
+        for method in [methods.get(name)]
+        for variant in method.variants
+        for preset in method.presets
+    ]
+    numbers = [info.codec_id for info in infos]
+    assert 0 not in numbers and len(set(numbers)) == len(numbers)
+    assert {info.name for info in infos} >= {"jpeg", "copy-y", "balle2018", "ndic"}
+
+
+def test_describing_codecs_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from bench.conformance import every_target\n"
+        "[target.info for target in every_target()]\n"
+        "print([m for m in ('torch', 'compressai', 'cv2', 'PIL', 'numpy', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
