@@ -78,22 +78,9 @@ def _codecs() -> None:
 
 
 def _data() -> None:
-    from bench.data import describe
-    from bench.errors import BenchError
+    from bench.data import available
 
     click.echo("Data")
-    for name, _ in describe():
-        if ":" in name:
-            continue
-        try:
-            found, text = _look(name)
-        except BenchError as error:
-            found, text = False, str(error)
-        _line(name, text, found)
-
-
-def _look(name: str) -> tuple[bool, str]:
-    from bench.data import prepared
-
-    path = prepared(name)
-    return path is not None, str(path) if path is not None else "not prepared"
+    for dataset, subset, status in available():
+        text = f"not prepared: bench data prepare {dataset} --split {subset}" if status == "no-data" else status
+        _line(f"{dataset}:{subset}", text, status != "no-data")

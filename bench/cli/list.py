@@ -68,6 +68,7 @@ def _metrics() -> None:
 
 
 def _datasets() -> None:
-    from bench.data import describe
+    from bench.data import available
 
-    _table("Datasets (--dataset)", ("name", "what"), [(name, text) for name, text in describe()])
+    rows = [(f"{dataset}:{subset}", status) for dataset, subset, status in available()]
+    _table("Datasets (--dataset)", ("name", "status"), [*rows, ("folder:LEFT:RIGHT", "pairs of your own")])

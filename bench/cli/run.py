@@ -212,29 +212,34 @@ def _show_table(outcomes: list[Outcome]) -> None:
     """One line a unit: status, rate, a few metrics, or the reason."""
     if not outcomes:
         return
-    width = max(len(outcome.unit.label) for outcome in outcomes)
+    width = max((len(outcome.unit.label) for outcome in outcomes if outcome.status != "skipped"), default=4)
     click.echo(f"{'unit':<{width}}  {'status':<13} {'bpp':>7}" + "".join(f" {name:>13}" for name in COLUMNS))
     number: Callable[[Any], str] = lambda value: "–" if value is None else f"{value:.4f}"  # noqa: E731
+    skipped: dict[str, int] = {}
     for outcome in outcomes:
         head = f"{outcome.unit.label:<{width}}  {outcome.status:<13}"
         if outcome.status in ("ok", "cached"):
             cells = "".join(f" {number(outcome.summary.get(name)):>13}" for name in COLUMNS)
             click.echo(f"{head} {number(outcome.summary.get('bpp')):>7}{cells}")
+        elif outcome.status == "skipped":
+            skipped[outcome.reason] = skipped.get(outcome.reason, 0) + 1
         else:
             click.echo(f"{head} {outcome.reason}")
-    for name, status, reason in _broken_metrics(outcomes):
-        click.echo(f"metric {name}: {status}: {reason}" if reason else f"metric {name}: {status}")
+    for reason, count in skipped.items():
+        click.echo(f"{count} units skipped: {reason}")
+    for (name, status, reason), labels in sorted(_odd_metrics(outcomes).items()):
+        where = labels[0] + (f" and {len(labels) - 1} more" if len(labels) > 1 else "")
+        click.echo(f"metric {name}: {status} in {where}: {reason}")
 
 
-def _broken_metrics(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
-    """Metrics without a value for another reason than missing weights, each once."""
-    found = {
-        (name, entry["status"], entry.get("reason", ""))
-        for outcome in outcomes
-        for name, entry in outcome.metrics.items()
-        if entry["status"] not in ("ok", "no-weights")
-    }
-    return sorted(found)
+def _odd_metrics(outcomes: list[Outcome]) -> dict[tuple[str, str, str], list[str]]:
+    """Metrics without a value for another reason than missing weights, with the units they lack it in."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for outcome in outcomes:
+        for name, entry in outcome.metrics.items():
+            if entry["status"] not in ("ok", "no-weights"):
+                found.setdefault((name, entry["status"], entry.get("reason", "")), []).append(outcome.unit.label)
+    return found
 
 
 def _show_missing(plan: Plan) -> None:

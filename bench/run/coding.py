@@ -143,8 +143,8 @@ def decode_part(
         here = slice(indices[0] - start, indices[-1] + 1 - start)
         if codec.info.uses_side:
             began = clock(job.device)
-            codec.analyse_side(y)
-            out.side_ms[here] = (clock(job.device) - began) * 1e3 / len(indices)
+            if codec.analyse_side(y) is not None:
+                out.side_ms[here] = (clock(job.device) - began) * 1e3 / len(indices)
         began = clock(job.device)
         payloads: list[Payload] = [container.unpack(file, codec.info).payload for file in files]
         made = codec.decode(payloads, y, seeds if codec.info.stochastic else None)

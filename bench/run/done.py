@@ -24,8 +24,8 @@ def select_metrics(wanted: tuple[str, ...]) -> tuple[str, ...]:
 def look(folder: Path, key: str, metrics: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:
     """State of a unit by what lies in its folder: (``cached`` | ``score`` | ``code``, reason, metrics to compute).
 
-    A failure counts as nothing: it is tried again. So is a metric that broke, and one whose weights or package were
-    missing and have come since.
+    A failure counts as nothing: it is tried again. So is a metric whose weights or package were missing and have come
+    since.
 
     Raises:
         BenchError: The folder was written by a newer schema.
@@ -43,8 +43,8 @@ def look(folder: Path, key: str, metrics: tuple[str, ...]) -> tuple[str, str, tu
 
 def _settled(name: str, status: str | None) -> bool:
     """Whether computing a metric again could give nothing new."""
-    if status in ("ok", "skipped"):
-        return True
+    if status in ("ok", "skipped", "error"):
+        return True  # "error" is the engine's verdict on these very pictures; what raises leaves no run.json
     if status == "no-weights":
         return bool(missing_weights(name))
     if status == "not-installed":

@@ -177,7 +177,7 @@ class _Coder:
         codec = self.job.codec
         return {
             "created": provenance.utc_now(),
-            "versions": provenance.versions(),
+            "versions": dict(provenance.versions()),
             "git": provenance.git_state(),
             "source_sha256": provenance.source_sha256(type(codec)),
             "revision": codec.info.revision,

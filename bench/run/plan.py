@@ -221,14 +221,26 @@ def _units(
             folder = request.out / (pairs.slug if pairs is not None else "none") / method_folder(info)
             folder = folder / f"{point.name}-{key[:12]}"
             own = fault
-            if own is None and control != "none" and not info.uses_side:
-                own = ("skipped", f"{info.full_name} does not read y, so a control of y says nothing about it.")
+            if own is None and control != "none":
+                own = _no_control(info, pairs, control)
             state, reason, left = (*own, ()) if own else look(folder, key, metrics)
             made.append(
                 Unit(spec, info, point, options, request.weights, digest, repetition, control, encoding, key, folder,
                      state, reason, left)
             )  # fmt: skip
     return made
+
+
+def _no_control(info: CodecInfo, pairs: PairSet | None, control: str) -> Fault:
+    """Why a control cannot be had, if so."""
+    if not info.uses_side:
+        return "skipped", f"{info.full_name} does not read y, so a control of y says nothing about it."
+    try:
+        if pairs is not None and control != "blank-y":
+            pairs.wrong_side()
+    except BenchError as error:
+        return "skipped", str(error)
+    return None
 
 
 def method_folder(info: CodecInfo) -> str:

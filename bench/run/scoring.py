@@ -77,9 +77,10 @@ class Scorer:
             labels = label_of(indices) if label_of is not None else None
             engine.update(pictures, x, [pairs.ids[i] for i in indices], labels=labels)
             advance(len(indices))
-        items, sets = engine.finish()
+        items, sets = engine.finish(pairs.scenes)
         statuses = {
-            name: {"status": engine.statuses.get(name, "ok"), "reason": engine.reasons.get(name, "")}
+            name: {"status": engine.statuses.get(name, "ok")}
+            | ({"reason": engine.reasons[name]} if engine.reasons.get(name) else {})
             for name in metrics
         }
         return Scores({k: np.asarray(v, np.float64) for k, v in items.items()}, dict(sets), statuses)

@@ -89,7 +89,10 @@ def merge_streams(parts: Sequence[Streams], ids: Sequence[str]) -> Streams:
     """Join parts into the order of ``ids``; each id must be there exactly once."""
     order = _order(parts, ids)
     files = [file for part in parts for file in part.files]
-    join = lambda name: np.concatenate([getattr(part, name) for part in parts])[order]  # noqa: E731
+
+    def join(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in parts])[order]
+
     return Streams(
         list(ids), [files[i] for i in order], join("payload_bits"), join("native_bits"), join("estimated_bits"),
         join("encode_ms"), join("batch"), parts[0].meta,
@@ -99,7 +102,10 @@ def merge_streams(parts: Sequence[Streams], ids: Sequence[str]) -> Streams:
 def merge_decoded(parts: Sequence[Decoded], ids: Sequence[str]) -> Decoded:
     """Join parts into the order of ``ids``; each id must be there exactly once."""
     order = _order(parts, ids)
-    join = lambda name: np.concatenate([getattr(part, name) for part in parts])[order]  # noqa: E731
+
+    def join(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in parts])[order]
+
     return Decoded(list(ids), join("pictures"), join("decode_ms"), join("side_ms"), join("batch"), parts[0].meta)
 
 

@@ -96,8 +96,8 @@ def write_unit(unit: Unit, plan: Plan, streams: Streams, decoded: Decoded, score
     write(unit.folder / "set.parquet", "set", {name: [value] for name, value in (one | set_metrics).items()})
     run = {
         "schema": SCHEMA, "status": "ok", "reason": "", "key": unit.key, "unit": common, "metrics": statuses,
-        "encoding": streams.meta, "decoding": decoded.meta, "summary": _summary(rows, item_metrics, set_metrics),
-        "scoring": {"created": provenance.utc_now(), "versions": provenance.versions(), "argv": provenance.argv()},
+        "encoding": streams.meta, "decoding": _beside(decoded.meta, streams.meta),
+        "scoring": _beside(_scoring(), decoded.meta), "summary": _summary(rows, item_metrics, set_metrics),
     }  # fmt: skip
     write_json(unit.folder / "run.json", run)
     return run
@@ -122,9 +122,20 @@ def write_failure(unit: Unit, plan: Plan, status: str, reason: str) -> None:
     write(unit.folder / "set.parquet", "set", {name: [value] for name, value in one.items()})
     run = {
         "schema": SCHEMA, "status": status, "reason": reason, "key": unit.key, "unit": common, "metrics": {},
-        "scoring": {"created": provenance.utc_now(), "versions": provenance.versions(), "argv": provenance.argv()},
+        "scoring": _scoring(),
     }  # fmt: skip
     write_json(unit.folder / "run.json", run)
+
+
+def _beside(meta: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """What a later stage was made with, as far as it differs from the stage before; the time always."""
+    return {name: value for name, value in meta.items() if name == "created" or before.get(name) != value}
+
+
+def _scoring() -> dict[str, Any]:
+    """Provenance of the scoring."""
+    versions = dict(provenance.versions())
+    return {"created": provenance.utc_now(), "versions": versions, "argv": provenance.argv()}
 
 
 def _about(unit: Unit) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ def utc_now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
+@lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
     """Version of each package that a number may depend on; absent ones are left out."""
     found = {"python": platform.python_version(), "dic-bench": bench.__version__}
@@ -38,6 +41,7 @@ def versions() -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=1)
 def git_state() -> dict[str, Any]:
     """Commit and dirty flag of the checkout that this package lies in; nulls outside one."""
     root = Path(bench.__file__).parents[1]
@@ -45,15 +49,19 @@ def git_state() -> dict[str, Any]:
     if not (root / ".git").exists():
         return out
     try:
-        run = lambda *args: subprocess.run(  # noqa: E731
-            ["git", "-C", str(root), *args], capture_output=True, text=True, timeout=20, check=True
-        ).stdout.strip()
-        out = {"sha": run("rev-parse", "HEAD"), "dirty": bool(run("status", "--porcelain", "--untracked-files=no"))}
+        sha = _git(root, "rev-parse", "HEAD")
+        out = {"sha": sha, "dirty": bool(_git(root, "status", "--porcelain", "--untracked-files=no"))}
     except (OSError, subprocess.SubprocessError):
         pass
     return out
 
 
+def _git(root: Path, *words: str) -> str:
+    command = ["git", "-C", str(root), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+
+
+@lru_cache(maxsize=64)
 def source_sha256(cls: type) -> str:
     """Digest of the Python files of the package that a codec class lives in."""
     file = Path(inspect.getfile(cls))
@@ -68,6 +76,7 @@ def device_state(device: str) -> dict[str, Any]:
     """Name, driver and switches of the device that decoded; imports torch."""
     import torch
 
+    cudnn_version: Callable[[], int | None] = torch.backends.cudnn.version
     state: dict[str, Any] = {
         "device": device,
         "machine": platform.machine(),
@@ -86,13 +95,14 @@ def device_state(device: str) -> dict[str, Any]:
             "name": properties.name,
             "memory": properties.total_memory,
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),
+            "cudnn": cudnn_version(),
             "peak_memory": torch.cuda.max_memory_allocated(device),
             "driver": _driver(),
         }
     return state
 
 
+@lru_cache(maxsize=1)
 def _driver() -> str | None:
     """Version of the NVIDIA driver, where nvidia-smi tells it."""
     try:

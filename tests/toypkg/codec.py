@@ -41,6 +41,9 @@ class Toy(Codec):
         detail = y.float() - torch.nn.functional.interpolate(own, size=y.shape[2:], mode="nearest")
         return (low + self.options["mix"] * detail).round().clamp(0, 255).byte()
 
+    def analyse_side(self, y: Tensor) -> object:
+        return y.float().mean() if self.options["mix"] > 0 else None
+
     def estimate_bits(self, x: Tensor) -> Tensor:
         return torch.full((len(x),), 8.0 * 6 * self.rate.setting["blocks"] ** 2, dtype=torch.float64)
 

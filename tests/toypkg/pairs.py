@@ -73,7 +73,7 @@ class Engine:
         assert recon.dtype == orig.dtype == torch.uint8
         self.mse += ((recon.double() - orig.double()) ** 2).mean(dim=(1, 2, 3)).tolist()
 
-    def finish(self) -> tuple[dict[str, Any], dict[str, float]]:
+    def finish(self, scenes: Sequence[str]) -> tuple[dict[str, Any], dict[str, float]]:
         mse = np.maximum(np.array(self.mse), 1e-9)
         items = {"psnr": 10 * np.log10(255**2 / mse), "ssim": 1 / (1 + mse / 1000)}
         sets = {"psnr_pooled": float(10 * np.log10(255**2 / mse.mean()))}

@@ -1,0 +1,1 @@
+"""The third stage: from the store to leaderboards and plots."""

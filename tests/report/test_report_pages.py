@@ -1,0 +1,195 @@
+"""Leaderboards and plots from the toys' results."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from toypkg.codec import Toy
+
+import bench.results
+from bench.errors import BenchError
+from bench.report import ranking
+from bench.report.board import read_boards, refuse_mixture
+from bench.report.plots import COLOURS, FIRST, styles
+from bench.report.write import write_report
+
+Sweep = Callable[..., Any]
+
+
+@pytest.fixture
+def store(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Toy with controls and Blind, which is the anchor here."""
+    monkeypatch.setattr(ranking, "ANCHOR", "blind")
+    monkeypatch.setattr(ranking, "RANKED", ("psnr",))
+    sweep("Toy", controls=True)
+    sweep("Blind")
+    return tmp_path / "runs"
+
+
+def row_of(text: str, *cells: str) -> list[str]:
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    found = [row for row in rows if all(cell in row for cell in cells)]
+    assert found, f"no row with {cells}"
+    return found[0]
+
+
+def test_the_page_holds_every_rate_point_with_the_stores_own_means(store: Path, tmp_path: Path) -> None:
+    write_report([store], tmp_path / "reports")
+    text = (tmp_path / "reports" / "toyset" / "leaderboard.md").read_text()
+    items = bench.results.load(store)
+    own = items[(items.method == "toy") & (items.rate == "r3") & (items.control == "none")]
+    row = row_of(text, "toy", "r3")
+    assert row[2] == f"{own.bits_file.sum() / (own.height * own.width).sum():.4f}"
+    assert row[4] == f"{own.psnr.mean():.2f}"
+    assert "N = 8" in text and "`dic128-v1`" in text
+    assert sum(line.startswith(("| toy | r", "| blind | r")) for line in text.splitlines()) >= 10
+    assert "`fid` has no value: no-weights (`bench fetch inception`)" in text
+
+
+def test_gain_and_loss_are_differences_of_the_controls(store: Path, tmp_path: Path) -> None:
+    board = read_boards([store])[0]
+    toy = next(entrant for entrant in board.entrants if entrant.label == "toy")
+    mean = bench.results.load(store).query("method == 'toy'").groupby(["control", "rate"]).psnr.mean()
+    assert ranking.difference(toy, "blank-y", "psnr") == pytest.approx((mean["none"] - mean["blank-y"]).mean())
+    standing = next(s for s in ranking.rank(board, board.entrants) if s.entrant is toy)
+    assert standing.loss["psnr"] == pytest.approx((mean["wrong-y"] - mean["none"]).mean()) and standing.loss["psnr"] < 0
+
+
+def test_the_anchor_is_at_zero_and_places_follow_the_bd_rate(store: Path) -> None:
+    board = read_boards([store])[0]
+    standings = ranking.rank(board, board.entrants)
+    by = {standing.entrant.label: standing for standing in standings}
+    assert by["blind"].bd["psnr"].value == pytest.approx(0.0, abs=1e-9)
+    values = [standing.bd["psnr"].value for standing in standings if standing.place]
+    assert values == sorted(values) and [s.place for s in standings if s.place] == list(range(1, len(values) + 1))
+
+
+def test_regeneration_gives_the_same_bytes(store: Path, tmp_path: Path) -> None:
+    digests = []
+    for name in ("a", "b"):
+        files = write_report([store], tmp_path / name)
+        digests.append([(p.relative_to(tmp_path / name), hashlib.sha256(p.read_bytes()).hexdigest()) for p in files])
+    assert digests[0] == digests[1]
+    assert {path.suffix for path, _ in digests[0]} == {".md", ".png", ".svg"}
+
+
+def test_the_plot_has_one_panel_a_metric_with_an_arrow(store: Path, tmp_path: Path) -> None:
+    write_report([store], tmp_path / "reports")
+    svg = (tmp_path / "reports" / "toyset" / "rd.svg").read_text()
+    assert "PSNR (dB) ↑ better" in svg and "PSNR of the pooled error" in svg and svg.count("bits per pixel") == 2
+
+
+def test_an_encoder_that_sees_y_is_ranked_apart(store: Path, tmp_path: Path) -> None:
+    frame = read_boards([store])[0]
+    next(entrant for entrant in frame.entrants if entrant.label == "toy").encoder_sees_y = True
+    from bench.report.markdown import page
+
+    text = page(frame, None)
+    above, _, below = text.partition("Upper bounds: the encoder sees y")
+    assert "| blind |" in above and "| toy |" not in above
+    assert row_of(below, "toy")[0] == "–"
+
+
+def test_untrained_weights_are_barred(store: Path) -> None:
+    from bench.report.markdown import page
+
+    board = read_boards([store])[0]
+    toy = next(entrant for entrant in board.entrants if entrant.label == "toy")
+    toy.random_init = True
+    assert toy not in [standing.entrant for standing in ranking.rank(board, board.entrants)]
+    assert "Not ranked, for their weights are untrained: toy." in page(board, None)
+
+
+def test_partial_sets_are_shown_apart_and_never_ranked(sweep: Sweep, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(ranking, "ANCHOR", "blind")
+    sweep("Blind", limit=4)
+    board = read_boards([tmp_path / "runs"])[0]
+    assert board.partial and board.folder == "toyset-limit4" and board.n == 4
+    assert [standing.place for standing in ranking.rank(board, board.entrants)] == [0]
+    sweep("Blind")
+    boards = read_boards([tmp_path / "runs"])
+    assert [(b.partial, b.n) for b in boards] == [(False, 8)]
+    assert "5 units measured under --limit are left out" in boards[0].notes[0]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "words"),
+    [
+        ("protocol", ["dic128-v1", "dic128-v2"], "2 protocols (dic128-v1, dic128-v2)"),
+        ("n", [32, 31], "2 values of N (31, 32)"),
+        ("manifest", ["a" * 64, "b" * 64], "2 manifests (aaaaaaaaaaaa, bbbbbbbbbbbb)"),
+        ("subset", ["test32", "test"], "2 subsets (test, test32)"),
+    ],
+)
+def test_mixtures_are_refused_by_name(column: str, values: list[Any], words: str) -> None:
+    rows = pd.DataFrame({"protocol": "p", "subset": "s", "n": 3, "manifest": "m"}, index=[0, 1])
+    refuse_mixture(rows, "toyset")
+    rows[column] = values
+    with pytest.raises(BenchError) as caught:
+        refuse_mixture(rows, "toyset")
+    assert words in str(caught.value)
+
+
+def test_a_store_of_two_manifests_is_refused(sweep: Sweep, tmp_path: Path, monkeypatch: Any) -> None:
+    from toypkg import pairs
+
+    sweep("Blind", rates=("r1",))
+    old = pairs.Pairs.__init__
+
+    def other(self: Any, *args: Any, **given: Any) -> None:
+        old(self, *args, **given)
+        self.manifest = "f" * 64
+
+    monkeypatch.setattr(pairs.Pairs, "__init__", other)
+    sweep("Toy", rates=("r1",))
+    with pytest.raises(BenchError, match="mix 2 manifests"):
+        write_report([tmp_path / "runs"], tmp_path / "reports")
+    assert not (tmp_path / "reports").exists()
+
+
+def test_failures_are_listed_with_their_reason_until_they_succeed(
+    sweep: Sweep, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(Toy, "fail", "the sky fell")
+    sweep("Toy", rates=("r1", "r2"))
+    monkeypatch.setattr(Toy, "fail", "")
+    sweep("Toy", rates=("r1",))
+    board = read_boards([tmp_path / "runs"])[0]
+    assert board.absent == [("toy", "r2", "none", "error", "ValueError: the sky fell")]
+    assert [point.rate for point in board.entrants[0].plain] == ["r1"]
+
+
+def test_repetitions_show_their_spread(sweep: Sweep, tmp_path: Path) -> None:
+    sweep("Noisy", repetitions=3)
+    point = read_boards([tmp_path / "runs"])[0].entrants[0].plain[0]
+    means = bench.results.load(tmp_path / "runs").groupby("repetition").psnr.mean()
+    assert point.repetitions == 3
+    assert point.values["psnr"] == pytest.approx(means.mean()) and point.spread["psnr"] == pytest.approx(
+        np.std(means, ddof=1)
+    )
+
+
+def test_options_get_lines_of_their_own(sweep: Sweep, tmp_path: Path) -> None:
+    sweep("Toy", rates=("r1",))
+    sweep("Toy", rates=("r1",), options={"mix": 1.0})
+    assert [e.label for e in read_boards([tmp_path / "runs"])[0].entrants] == ["toy mix=0.5", "toy mix=1.0"]
+
+
+def test_colours_stay_with_their_codec() -> None:
+    few, many = styles(["jpeg", "zz"]), styles(["aa", "jpeg", "ndic:b18", "zz"])
+    assert few["jpeg"] == many["jpeg"] and few["ndic:b18"] == many["ndic:b18"]
+    assert len(set(many.values())) == len(many) and len(FIRST) <= len(COLOURS)
+
+
+def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="no store at"):
+        write_report([tmp_path / "nothing"], tmp_path / "reports")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BenchError, match="bench run --method"):
+        write_report([tmp_path / "empty"], tmp_path / "reports")
