@@ -74,14 +74,16 @@ class Engine:
             with _inference(self.device):
                 self._scorers.append((build(wanted, str(self.device)), wanted))
             return
-        except MissingWeights as error:
-            status, reason = "no-weights", str(error)
+        except MissingWeights:
+            for name in wanted:
+                self._loaded[name] = ("no-weights", weights.lacking(name, METRICS[name].needs))
+            return
         except NotInstalled as error:
             status, reason = "not-installed", str(error)
         except ModuleNotFoundError as error:
             status, reason = "not-installed", f"{error.name} is not installed: run 'pip install {error.name}'."
         for name in wanted:
-            self._loaded[name] = (status, reason.replace(f"{wanted[0]} needs", f"{name} needs", 1))
+            self._loaded[name] = (status, reason)
 
     def reset(self) -> None:
         """Forget all pairs; networks and what was computed from originals stay."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -162,8 +163,15 @@ def require(name: str, metric: str) -> Path:
     """
     path = find(name)
     if path is None:
-        raise MissingWeights(f"{metric} needs {name} ({megabytes(get(name).size)}): run 'bench fetch {name}'.")
+        raise MissingWeights(lacking(metric, [name]))
     return path
+
+
+def lacking(metric: str, names: Sequence[str]) -> str:
+    """Return the sentence that says which weights a metric is without and how to get them."""
+    missing = [name for name in names if find(name) is None]
+    sizes = ", ".join(f"{name} ({megabytes(get(name).size)})" for name in missing)
+    return f"{metric} needs {sizes}: run 'bench fetch {' '.join(missing)}'."
 
 
 def check(path: Path, file: WeightsFile, name: str) -> None:
