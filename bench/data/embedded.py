@@ -158,11 +158,12 @@ def _render(wanted: list[int], dtype: str, scratch: Path, progress: Progress | N
     jobs: list[tuple[subprocess.Popen[str], threading.Thread, Path, Path]] = []
 
     def follow(stream: Any) -> None:
-        for _ in stream:
-            with lock:
-                done[0] += 1
-                if progress is not None:
-                    progress(done[0], len(wanted))
+        with stream:
+            for _ in stream:
+                with lock:
+                    done[0] += 1
+                    if progress is not None:
+                        progress(done[0], len(wanted))
 
     try:
         for k in range(workers):
