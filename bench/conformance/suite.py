@@ -13,6 +13,7 @@ from bench.conformance.target import Target
 from bench.conformance.trial import ITEMS, Trial
 from bench.container import unpack
 from bench.errors import BenchError, BitstreamError
+from bench.run.batching import make_exact
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,6 +119,21 @@ class ConformanceSuite:
             there = trial.decode_elsewhere(rate, files, trial.y, 2, 1, isa="avx2")
             assert apart(there, trial.decode(rate, files, trial.y, ITEMS)) <= GREY_LEVELS
 
+    def test_another_device_decodes(self, trial: Trial) -> None:
+        """What the CPU writes a GPU decodes, and the other way round."""
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("there is no CUDA device here")
+        make_exact()
+        for rate in trial.rates:
+            near, far = trial.codec(rate), trial.target.load(rate, "cuda")
+            side = trial.y if trial.info.encoder_sees_y else None
+            for writer, reader in ((near, far), (far, near)):
+                payloads = writer.encode(trial.x, side)
+                seen = [codec.decode(payloads, trial.y, trial.seeds()) for codec in (writer, reader)]
+                assert seen[1].device.type == "cpu" and apart(*seen) <= GREY_LEVELS
+
     def test_sizes_that_are_no_multiples_of_64(self, trial: Trial) -> None:
         """Any size of 16 and more works, or is refused with a sentence where the codec declares its one size."""
         rate = trial.rates[-1]
@@ -138,7 +154,7 @@ class ConformanceSuite:
             with pytest.raises(BenchError):
                 trial.codec(trial.rates[0]).estimate_bits(trial.x)
             return
-        for rate in trial.rates:
+        for rate in [point.name for point in trial.info.rates]:
             codec = trial.codec(rate)
             bits = [payload.bits for payload in codec.encode(trial.x)]
             if hasattr(codec, "ideal_bits"):

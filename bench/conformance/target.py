@@ -35,10 +35,10 @@ class Target:
         """What the codec declares."""
         return codec_info(self.method, self.preset)
 
-    def load(self, rate: str | None) -> Codec:
-        """The codec at one rate point, prepared on the CPU."""
+    def load(self, rate: str | None, device: str = "cpu") -> Codec:
+        """The codec at one rate point, prepared on ``device``."""
         codec = load_codec(self.method, self.preset, rate=rate, weights=self.weights, **self.options)
-        return codec.prepare("cpu")
+        return codec.prepare(device)
 
     def message(self) -> dict[str, Any]:
         """The arguments as plain data."""
