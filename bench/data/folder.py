@@ -10,7 +10,7 @@ from PIL import Image
 from bench.data import manifest as manifests
 from bench.data.names import Name
 from bench.data.picture import Fit, decode
-from bench.data.plan import Plan, Progress, prepare
+from bench.data.plan import Plan, Progress, prepare, read
 from bench.data.sources import Source, complain
 from bench.errors import BenchError, MissingData
 
@@ -62,7 +62,7 @@ def build(name: Name, target: Path, progress: Progress | None = None) -> None:
         plan.add(f"{key}-lr", key, Source(f"left/{path.name}", str(path), path.read_bytes),
                  Source(f"right/{other.name}", str(other), other.read_bytes))
     first = plan.sources[0]
-    picture = decode(first.read(), first.where)
+    picture = decode(read(first), first.where)
     size = (picture.height, picture.width)
     if min(size) < SMALLEST:
         raise BenchError(f"{first.where} measures {size[0]}x{size[1]}; pictures need at least {SMALLEST}x{SMALLEST}.")

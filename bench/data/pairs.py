@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,7 @@ class PairSet:
     def _shift(self, group: list[int], donors: list[int]) -> bool:
         """Lay scenes one after the other in an order of their hashes and shift by the longest; False if too long."""
         order = sorted(group, key=lambda i: (_sha(self.scenes[i]), i))
-        longest = max(sum(self.scenes[i] == scene for i in group) for scene in {self.scenes[i] for i in group})
+        longest = max(Counter(self.scenes[i] for i in group).values())
         if 2 * longest > len(order):
             return False
         for k, i in enumerate(order):

@@ -40,6 +40,14 @@ class Plan:
         return self._rows[source.where]
 
 
+def read(source: Source) -> bytes:
+    """Read an original file; one that cannot be read is a ``BenchError`` that names it."""
+    try:
+        return source.read()
+    except OSError as error:
+        raise BenchError(f"{source.where} cannot be read ({error.strerror}); mend or replace the file.") from error
+
+
 def prepare(
     name: Name,
     plan: Plan,
@@ -73,7 +81,7 @@ def prepare(
     with whole_folder(target, int(np.prod(shape))) as folder:
         stored = np.lib.format.open_memmap(folder / PICTURES, mode="w+", dtype=np.uint8, shape=shape)
         for row, source in enumerate(plan.sources):
-            data = source.read()
+            data = read(source)
             picture: Pixels = pixels(fit(decode(data, source.where), source.where))
             digest = pixel_hash(picture)
             if known is not None and known.get(source.name) != digest:

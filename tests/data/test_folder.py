@@ -83,3 +83,8 @@ def test_too_small_and_empty(tmp_path: Path) -> None:
         open_pairs(f"folder:{tmp_path / 'none'}:{tmp_path / 'right'}")
     with pytest.raises(BenchError, match="is not a folder"):
         open_pairs(f"folder:{tmp_path / 'nowhere'}:{tmp_path / 'right'}")
+
+
+def test_one_scene_cannot_lend(name: str) -> None:
+    with pytest.raises(BenchError, match="more than half"):
+        open_pairs(name, limit=1).wrong_side()

@@ -94,6 +94,6 @@ def sample(tile: int, u: Tensor, v: Tensor, footprint: Tensor | float, texel: fl
     i0, j0 = xf.to(torch.int64) & mask, yf.to(torch.int64) & mask
     i1 = (i0 + 1) & mask
     r0, r1 = offset + j0 * size, offset + ((j0 + 1) & mask) * size
-    top = table[r0 + i0] * (1 - fx) + table[r0 + i1] * fx
-    bottom = table[r1 + i0] * (1 - fx) + table[r1 + i1] * fx
+    top = table.take(r0 + i0) * (1 - fx) + table.take(r0 + i1) * fx
+    bottom = table.take(r1 + i0) * (1 - fx) + table.take(r1 + i1) * fx
     return top * (1 - fy) + bottom * fy

@@ -99,8 +99,10 @@ class Tracer:
     def point(self, at: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return world coordinates of rays ``at`` (flat indices) at depth ``t``."""
         d, o = self.flat, self.origin.reshape(3, 2)
-        eye = at // (self.h * self.w)
-        x, y, z = (o[k][eye] + t * d[k][at % (self.h * self.w)] for k in range(3))
+        n = self.h * self.w
+        eye = (at >= n).to(torch.int64)
+        ray = at - eye * n
+        x, y, z = (o[k].take(eye) + t * d[k].take(ray) for k in range(3))
         return x, y, z
 
     def run(self) -> Hits:
@@ -148,7 +150,7 @@ class Tracer:
             face = torch.where(later, k, face)
             far = torch.where(enters, far, torch.minimum(far, t))
         index = self.index[:, rows, cols]
-        hit = (near < far) & (near > 0.5) & (near < self.depth[index])
+        hit = (near < far) & (near > 0.5) & (near < self.depth.view(2, self.h, self.w)[:, rows, cols])
         at, t, face = index[hit], near[hit], face[hit]
         if not len(at):
             return
@@ -177,7 +179,8 @@ class Tracer:
         t = (-b - disc.clamp(min=0).sqrt()) / a
         y = self.origin[1] + t * self.dirs[1, :, rows, cols]
         index = self.index[:, rows, cols]
-        hit = (disc > 0) & (t > 0.5) & (t < self.depth[index]) & (y > post.low) & (y < post.high)
+        inside = (disc > 0) & (t > 0.5) & (y > post.low) & (y < post.high)
+        hit = inside & (t < self.depth.view(2, self.h, self.w)[:, rows, cols])
         at, t = index[hit], t[hit]
         x, y, z = self.point(at, t)
         nx, nz = (x - post.x) / r, (z - post.z) / r
@@ -197,7 +200,7 @@ class Tracer:
         t = gap / torch.where(speed.abs() < 1e-9, torch.full_like(speed, 1e-9), speed)
         index = self.index[:, rows, cols]
         y = self.origin[1] + t * self.dirs[1, :, rows, cols]
-        hit = (t > 0.5) & (t < self.depth[index]) & (y > card.low) & (y < card.high)
+        hit = (t > 0.5) & (t < self.depth.view(2, self.h, self.w)[:, rows, cols]) & (y > card.low) & (y < card.high)
         at, t = index[hit], t[hit]
         x, y, z = self.point(at, t)
         s = (x - card.x) * ex + (z - card.z) * ez
