@@ -234,7 +234,7 @@ def _units(
 def _no_control(info: CodecInfo, pairs: PairSet | None, control: str) -> Fault:
     """Why a control cannot be had, if so."""
     if not info.uses_side:
-        return "skipped", f"{info.full_name} does not read y, so a control of y says nothing about it."
+        return "skipped", f"{info.name} does not read y, so a control of y says nothing about it."
     try:
         if pairs is not None and control != "blank-y":
             pairs.wrong_side()

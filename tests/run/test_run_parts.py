@@ -209,7 +209,8 @@ def test_a_plan_imports_neither_torch_nor_compressai(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from bench.run.plan import Request, make_plan\n"
-        f"plan = make_plan(Request(('all',), dataset='synthdrive:check8', out=__import__('pathlib').Path({str(tmp_path)!r})))\n"
+        "from pathlib import Path\n"
+        f"plan = make_plan(Request(('all',), dataset='synthdrive:check8', out=Path({str(tmp_path)!r})))\n"
         "assert len(plan.units) > 10 and all(len(u.key) == 64 for u in plan.units), len(plan.units)\n"
         "print([m for m in ('torch', 'compressai', 'pandas', 'pyarrow', 'torchvision') if m in sys.modules])\n"
     )
