@@ -115,3 +115,31 @@ def test_one_picture_through_a_file(plugin: Path, tmp_path: Path) -> None:
     done = bench(plugin, "decode", str(coded), "--side", str(left), "--out", str(back))
     assert done.returncode == 2
     assert "damaged" in done.stderr
+
+
+def test_first_snippet_of_the_guide_runs(tmp_path: Path) -> None:
+    guide = (EXAMPLE.parents[1] / "docs" / "adding-a-codec.md").read_text(encoding="utf-8")
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "mycodec.py").write_text(guide.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    done = bench(
+        tmp_path, "run", "--method", "package.mycodec:Mean", "--dataset", "synthdrive:check8", "--metrics", "psnr",
+        "--device", "cpu", "--out", str(tmp_path / "runs"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    row = next(line.split() for line in done.stdout.splitlines() if line.startswith("mean "))
+    assert row[2] == "ok"
+    assert float(row[3]) == pytest.approx(8 * (3 + 8 + 1 + len("mean:base/small")) / (128 * 256), abs=1e-4)
+
+
+def test_plugin_passes_the_conformance_kit(plugin: Path) -> None:
+    tests = EXAMPLE / "tests"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(plugin), str(EXAMPLE.parents[1])])}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(tests)]
+    done = subprocess.run(
+        [*command, str(tests)], env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "failed" not in done.stdout
+    assert int(done.stdout.rpartition(" passed")[0].split()[-1]) >= 20
