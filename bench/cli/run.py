@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bench.run.plan import Plan
 
 COLUMNS = ("psnr", "ms_ssim_db", "lpips_squeeze")
+FOLDED = ("skipped", "no-data", "not-installed")
+"""Statuses that many units share for one reason; they take one line together."""
 
 
 def _names(_: Any, __: Any, value: str | None) -> tuple[str, ...]:
@@ -212,21 +214,21 @@ def _show_table(outcomes: list[Outcome]) -> None:
     """One line a unit: status, rate, a few metrics, or the reason."""
     if not outcomes:
         return
-    width = max((len(outcome.unit.label) for outcome in outcomes if outcome.status != "skipped"), default=4)
+    width = max((len(outcome.unit.label) for outcome in outcomes if outcome.status not in FOLDED), default=4)
     click.echo(f"{'unit':<{width}}  {'status':<13} {'bpp':>7}" + "".join(f" {name:>13}" for name in COLUMNS))
     number: Callable[[Any], str] = lambda value: "–" if value is None else f"{value:.4f}"  # noqa: E731
-    skipped: dict[str, int] = {}
+    folded: dict[tuple[str, str], int] = {}
     for outcome in outcomes:
         head = f"{outcome.unit.label:<{width}}  {outcome.status:<13}"
         if outcome.status in ("ok", "cached"):
             cells = "".join(f" {number(outcome.summary.get(name)):>13}" for name in COLUMNS)
             click.echo(f"{head} {number(outcome.summary.get('bpp')):>7}{cells}")
-        elif outcome.status == "skipped":
-            skipped[outcome.reason] = skipped.get(outcome.reason, 0) + 1
+        elif outcome.status in FOLDED:
+            folded[outcome.status, outcome.reason] = folded.get((outcome.status, outcome.reason), 0) + 1
         else:
             click.echo(f"{head} {outcome.reason}")
-    for reason, count in skipped.items():
-        click.echo(f"{count} units skipped: {reason}")
+    for (status, reason), count in folded.items():
+        click.echo(f"{count} units {status}: {reason}")
     for (name, status, reason), labels in sorted(_odd_metrics(outcomes).items()):
         where = labels[0] + (f" and {len(labels) - 1} more" if len(labels) > 1 else "")
         click.echo(f"metric {name}: {status} in {where}: {reason}")

@@ -155,7 +155,7 @@ def _board(units: pd.DataFrame, items: pd.DataFrame, partial: bool) -> Board:
     )  # fmt: skip
     several = {m for m, options in good.groupby(CODEC[:3]).options.nunique().items() if options > 1}
     for identity, own in good.groupby(CODEC, sort=True):
-        board.entrants.append(_entrant(own, rows, identity, identity[:3] in several))
+        board.entrants.append(_entrant(_same_weights(own, board), rows, identity, identity[:3] in several))
     done = set(map(tuple, good[[*CODEC, "rate", "repetition", "control"]].astype(str).to_numpy()))
     failed = units[units.status != "ok"].drop_duplicates(UNIT, keep="last")
     for row in [*failed.itertuples(), *short.itertuples()]:
@@ -170,6 +170,17 @@ def _board(units: pd.DataFrame, items: pd.DataFrame, partial: bool) -> Board:
         for name, status in json.loads(text or "{}").items():
             board.metric_statuses.setdefault(name, set()).add(status)
     return board
+
+
+def _same_weights(own: pd.DataFrame, board: Board) -> pd.DataFrame:
+    """Units of one codec without those of older weights: a small preset's one file serves all its rate points."""
+    first = own.iloc[0]
+    old = own[own.weights_sha256 != own.iloc[-1].weights_sha256]
+    if first.preset != "small" or old.empty:
+        return own
+    label = _label(first.method, first.variant, first.preset, first.options, False)
+    board.notes.append(f"{label}: {len(old)} units measured with older weights are left out; run the sweep again.")
+    return own.drop(old.index)
 
 
 def _entrant(own: pd.DataFrame, items: pd.DataFrame, identity: tuple[str, ...], several: bool) -> Entrant:

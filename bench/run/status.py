@@ -23,7 +23,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, OutOfMemory)) or type(error).__name__ == "OutOfMemoryError":
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "not enough memory" in text)
+    words = ("out of memory", "allocate memory", "not enough memory")
+    return isinstance(error, RuntimeError) and any(word in text for word in words)
 
 
 def classify(error: Exception) -> tuple[str, str]:

@@ -25,8 +25,8 @@ PACKAGES = (
 
 
 def utc_now() -> str:
-    """The time as ISO 8601 in UTC, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    """The time as ISO 8601 in UTC, to the millisecond: the newest of two units is known by it."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 @lru_cache(maxsize=1)

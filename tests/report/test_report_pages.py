@@ -181,6 +181,18 @@ def test_options_get_lines_of_their_own(sweep: Sweep, tmp_path: Path) -> None:
     assert [e.label for e in read_boards([tmp_path / "runs"])[0].entrants] == ["toy mix=0.5", "toy mix=1.0"]
 
 
+def test_a_curve_never_mixes_two_trainings(sweep: Sweep, tmp_path: Path) -> None:
+    for name, rates in (("old", ("r1", "r2")), ("new", ("r1",))):
+        (tmp_path / name).write_text(name)
+        sweep("Toy", rates=rates, weights=tmp_path / name, controls=True)
+    assert len(bench.results.load(tmp_path / "runs", "set")) == 12
+    board = read_boards([tmp_path / "runs"])[0]
+    points = board.entrants[0].points
+    assert {control: [p.rate for p in own] for control, own in points.items()} == dict.fromkeys(points, ["r1"])
+    assert len(points) == 4
+    assert board.notes == ["toy: 4 units measured with older weights are left out; run the sweep again."]
+
+
 def test_colours_stay_with_their_codec() -> None:
     few, many = styles(["jpeg", "zz"]), styles(["aa", "jpeg", "ndic:b18", "zz"])
     assert few["jpeg"] == many["jpeg"] and few["ndic:b18"] == many["ndic:b18"]
