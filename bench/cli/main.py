@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -73,6 +74,8 @@ def main(argv: list[str] | None = None) -> Any:
     Args:
         argv: Arguments without the program's name; None means those of the process.
     """
+    # What libraries announce to their own callers is no news for who types a command.
+    warnings.simplefilter("ignore", FutureWarning)
     try:
         code = cli.main(args=argv, prog_name="bench", standalone_mode=False)
     except BenchError as error:
