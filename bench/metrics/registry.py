@@ -107,15 +107,14 @@ _SPECS = (
     MetricSpec(
         "kd_squeeze",
         False,
-        "1e-3",
+        "",
         "set",
         ("squeezenet1_1",),
         "Kernel distance, SqueezeNet",
         "torchvision",
         _BSD3,
         _kernel("kd_squeeze"),
-        1e3,
-        32,
+        min_side=32,
     ),
     MetricSpec(
         "miou", True, "", "set", ("segformer",), "Segmentation agreement (mIoU)", "transformers", _APACHE, min_side=32
