@@ -36,7 +36,7 @@ types: $(STAMP) ## mypy --strict on bench/
 	$(PY) -m mypy
 
 check: $(STAMP) ## The regression gate: every shipped codec against its committed goldens
-	$(PY) -m bench check
+	BENCH_WEIGHTS_DIR="$${BENCH_WEIGHTS_DIR:-$(wildcard ../shared/weights)}" $(PY) -m bench check
 
 clean: ## Remove caches and build products; keeps .venv, runs/ and prepared data
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

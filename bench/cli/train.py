@@ -19,7 +19,7 @@ from bench.errors import BenchError
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time budget of this call.")
 @click.option("--steps", type=click.IntRange(min=1), help="Optimiser steps in place of the recipe's.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
-@click.option("--resume", is_flag=True, help="Go on with the state in the output folder.")
+@click.option("--resume", is_flag=True, help="Go on from the state in --out, else from the shipped weights.")
 @click.option("--queue", is_flag=True, help="Train every small preset that is not trained yet, in turn.")
 @click.option("--publish", is_flag=True, help="Install finished weights and write their digest into the recipe.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
@@ -67,9 +67,7 @@ def command(
                 err=True,
             )
 
-        done = session.train(
-            target, data or session.DEFAULT_DATA, folder, device, left, resume or queue, report, steps
-        )
+        done = session.train(target, data or session.DEFAULT_DATA, folder, device, left, resume or queue, report, steps)
         if done and (publish or queue):
             click.echo(f"{target.label}: finished, weights in {session.publish(target, folder)}")
         elif done:

@@ -26,7 +26,8 @@ class Job:
     """One training run.
 
     Attributes:
-        model: The network; ``forward(x, y, rate)`` gives ``recon``, ``bits`` and perhaps ``recon_y``, ``bits_y``.
+        model: The network; ``forward(x, y, rate)`` gives ``recon`` and ``bits``, and perhaps ``recon_y``, ``bits_y``
+            and ``bits_common``.
         how: The recipe's training table.
         lambdas: λ of each rate point that the weights cover.
         sets: Sets of training pairs, drawn from evenly.
@@ -52,7 +53,8 @@ def item_losses(out: dict[str, Tensor], x: Tensor, y: Tensor, lambdas: Tensor, h
     loss = lambdas * 255**2 * mse + bpp
     if "recon_y" in out:
         mse_y = (out["recon_y"].float() - y).square().flatten(1).mean(1)
-        loss = loss + how.alpha * lambdas * 255**2 * mse_y + out["bits_y"] / pixels
+        own = lambdas * 255**2 * mse_y + out["bits_y"] / pixels
+        loss = loss + how.alpha * own + how.beta * out["bits_common"] / pixels
     if how.loss == "sqrt":
         weight = lambdas.rsqrt()
         loss = loss * weight / weight.mean()

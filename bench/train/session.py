@@ -125,7 +125,8 @@ def train(
         folder: Where state, log and the weights so far go.
         device: ``cpu`` or ``cuda``.
         seconds: Time budget; None for none.
-        resume: Continue from the folder's state; without it the folder must hold none.
+        resume: Continue from the folder's state, or from the shipped weights where it holds none; without it training
+            starts anew, at the nearest trained rate point where each has its own model.
         report: Called with each log row.
         steps: Number of steps in place of the recipe's.
 
@@ -144,9 +145,9 @@ def train(
     if how.batch % len(points):
         raise BenchError(f"The recipe's batch {how.batch} of {target.label} is no multiple of its {len(points)} rates.")
     lambdas = [point.lmbda or 0.0 for point in points]
-    neighbour = _neighbour(target)
-    if neighbour is not None:
-        target.codec.warm(model, neighbour)
+    start = _start(target, resume)
+    if start is not None:
+        target.codec.warm(model, start)
     trainer = Trainer(Job(model, how, lambdas, open_data(data), folder, device))
     trainer.restore()
     done = trainer.run(seconds, report)
@@ -154,14 +155,14 @@ def train(
     return done
 
 
-def _neighbour(target: Target) -> Path | None:
-    """Weights to start from: this file's own last release, else the nearest trained rate point's."""
-    if target.shipped.is_file():
+def _start(target: Target, resume: bool) -> Path | None:
+    """Weights to start from: the shipped ones to go on from, else those of the nearest trained rate point."""
+    if resume and target.shipped.is_file():
         return target.shipped
     if target.rate is None:
         return None
     own = target.info.rate(target.rate).index
-    trained = [p for p in target.info.rates if p.weights is not None and p.weights.is_file()]
+    trained = [p for p in target.info.rates if p.index != own and p.weights is not None and p.weights.is_file()]
     nearest = min(trained, key=lambda p: abs(p.index - own), default=None)
     return nearest.weights if nearest is not None else None
 

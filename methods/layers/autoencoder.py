@@ -131,8 +131,8 @@ class Autoencoder(nn.Module):
             rate: Rate indices ``(N,)``.
 
         Returns:
-            ``recon`` and ``bits`` ``(N,)`` of ``x``; with ``own`` also ``recon_y`` and ``bits_y``, what NDIC's
-            loss adds for the side view.
+            ``recon`` and ``bits`` ``(N,)`` of ``x``; with ``own`` also ``recon_y``, ``bits_y`` and ``bits_common``,
+            what NDIC's loss adds for the side view.
         """
         latent, bits = self.prior(self.analyse(x, rate).float())
         common = self.side(y)
@@ -142,12 +142,12 @@ class Autoencoder(nn.Module):
         if self.config.own and common is not None:
             own = self.own_a(y)
             out["recon_y"] = self.own_s(torch.cat([own, common], 1))
-            own_bits = (
+            out["bits_y"] = (
                 self.own_prior.unquantised_bits(own)
                 if isinstance(self.own_prior, HyperPrior)
                 else self.own_prior.latent.continuous_bits(own)
             )
-            out["bits_y"] = own_bits + self.common_prior.latent.continuous_bits(common)
+            out["bits_common"] = self.common_prior.latent.continuous_bits(common)
         return out
 
     def aux_loss(self) -> Tensor:

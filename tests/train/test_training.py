@@ -96,6 +96,29 @@ def test_loss_of_one_item_by_hand() -> None:
     assert float(scaled["loss"][0] / scaled["loss"][1] / (plain["loss"][0] / plain["loss"][1])) == pytest.approx(2)
 
 
+def test_ndic_loss_adds_the_side_view_by_alpha_and_beta() -> None:
+    """Mital et al., DCC 2022: R + α·R_y + β·R_w + λ·255²·(D + α·D_y)."""
+    x = torch.zeros(1, 3, 4, 4)
+    out = {"recon": x + 0.1, "bits": torch.tensor([16.0]), "recon_y": x + 0.2}
+    out |= {"bits_y": torch.tensor([32.0]), "bits_common": torch.tensor([48.0])}
+    how = Training(1, 1, 1e-4, loss="plain", alpha=0.5, beta=0.25)
+    loss = item_losses(out, x, x, torch.tensor([1e-3]), how)["loss"]
+    assert float(loss) == pytest.approx(65.025 * (0.01 + 0.5 * 0.04) + 1 + 0.5 * 2 + 0.25 * 3, rel=1e-5)
+
+
+def test_paper_ndic_takes_a_training_step() -> None:
+    """The published network with its branch for ``y`` gives a finite loss with gradients everywhere it should."""
+    config = Config(widths=(4, 4, 4), latent=6, rates=1, form="ndic", hyper=4, filters=(3, 3, 3), common=4, own=True)
+    model = Autoencoder(config)
+    x = torch.rand(1, 3, 64, 64)
+    out = model(x, x, torch.zeros(1, dtype=torch.long))
+    item_losses(out, x, x, torch.tensor([1e-3]), Training(1, 1, 1e-4, loss="plain", alpha=1, beta=1))[
+        "loss"
+    ].sum().backward()
+    silent = [n for n, p in model.named_parameters() if p.grad is None and not n.endswith("quantiles")]
+    assert silent == []
+
+
 def test_muon_step_is_orthogonal() -> None:
     torch.manual_seed(0)
     singular = torch.linalg.svdvals(orthogonalised(torch.randn(8, 40)))

@@ -1,0 +1,77 @@
+"""`bench train` end to end on a handful of pairs: it is cut, resumed, and its weights code pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import bench
+from bench.cli.main import main
+from bench.train import session
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A ``folder:`` dataset of four smooth pairs."""
+    monkeypatch.setenv("BENCH_DATA_DIR", str(tmp_path / "prepared"))
+    rng = np.random.default_rng(0)
+    for side in ("left", "right"):
+        (tmp_path / side).mkdir()
+    for i in range(4):
+        noise = Image.fromarray(rng.integers(0, 256, (5, 9, 3), np.uint8))
+        picture = noise.resize((256, 128), Image.Resampling.BICUBIC)
+        picture.save(tmp_path / "left" / f"{i}.png")
+        picture.transform(picture.size, Image.Transform.AFFINE, (1, 0, 3, 0, 1, 0)).save(
+            tmp_path / "right" / f"{i}.png"
+        )
+    return f"folder:{tmp_path / 'left'}:{tmp_path / 'right'}"
+
+
+def run(*arguments: str) -> int:
+    """Exit code of `bench train`."""
+    with pytest.raises(SystemExit) as stop:
+        main(["train", *arguments])
+    return int(stop.value.code or 0)
+
+
+def test_train_is_cut_and_resumed(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "training"
+    common = ("--method", "balle2018", "--data", folder, "--out", str(out), "--steps", "3", "--device", "cpu")
+    assert run(*common, "--minutes", "0.0001") == 0
+    assert "--resume" in capsys.readouterr().out
+    assert run(*common) == 2
+    assert run(*common, "--resume") == 0
+    assert "finished" in capsys.readouterr().out
+    weights = next(out.rglob("*.safetensors"))
+    codec = bench.load_codec("balle2018", rate="r1", weights=weights).prepare()
+    x, _ = session.open_data(folder)[0].batch([0])
+    assert codec.decode(codec.encode(x), x).shape == x.shape
+
+
+def test_one_of_method_and_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 2
+    assert run("--method", "ndic", "--queue") == 2
+    assert "--queue" in capsys.readouterr().err
+
+
+def test_the_queue_lists_what_has_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session.Target, "shipped", property(lambda self: tmp_path / self.label))
+    assert [t.label for t in session.pending()] == [
+        "balle2018:canonical small all",
+        "ndic:b18 small all",
+        "ndic:b17 small all",
+    ]
+
+
+def test_a_paper_model_starts_at_its_trained_neighbour(tmp_path: Path) -> None:
+    target = session.find_target("ndic", "b18", "paper", "r3")
+    assert session._start(target, resume=False) is None
+    points = [bench.RatePoint(p.name, p.index, p.lmbda, {}, tmp_path / f"{p.name}") for p in target.info.rates]
+    for name in ("r1", "r5", "r9"):
+        (tmp_path / name).write_bytes(b"")
+    object.__setattr__(target.info, "rates", tuple(points))
+    found = session._start(target, resume=False)
+    assert found is not None and found.name in ("r1", "r5")
