@@ -61,8 +61,8 @@ class Registry(Generic[T]):
         """
         held = self._targets.get(name)
         if held is not None and held != target:
-            first = self._origins[name]
-            raise BenchError(f"Two {self.kind}s are called {name!r}: {held} (from {first}) and {target} (from {origin}).")
+            both = f"{held} (from {self._origins[name]}) and {target} (from {origin})"
+            raise BenchError(f"Two {self.kind}s are called {name!r}: {both}.")
         self._targets[name] = target
         self._origins[name] = origin
 

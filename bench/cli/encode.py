@@ -73,7 +73,8 @@ def read_picture(path: Path) -> Tensor:
     """
     import torch
 
-    from bench.data.picture import decode, pixels
+    from bench.data.picture import pixels
+    from bench.picture import decode
 
     return torch.from_numpy(pixels(decode(read_file(path), str(path))))[None]
 

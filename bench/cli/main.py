@@ -68,6 +68,13 @@ def cli() -> None:
     """dic-bench: measure distributed image codecs on stereo pairs, honestly and repeatably."""
 
 
+def _one_line(error: click.ClickException) -> str:
+    """Click's message as one sentence that says where the options stand."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{text}; `{context.command_path} --help` shows what there is." if context is not None else f"{text}."
+
+
 def main(argv: list[str] | None = None) -> Any:
     """Run the command line; a ``BenchError`` becomes one line on stderr and exit code 2.
 
@@ -82,7 +89,7 @@ def main(argv: list[str] | None = None) -> Any:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"Error: {_one_line(error)}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)

@@ -24,10 +24,11 @@ from bench import protocol
 from bench.data.manifest import Item, Manifest, Picture, pixel_hash
 from bench.data.names import Name, count_of, parse
 from bench.data.pairs import DISPARITY, DISPARITY_STEP, LABELS, PICTURES, Array
-from bench.data.picture import decode, pixels
+from bench.data.picture import pixels
 from bench.data.places import PROJECT, cache_root, whole_folder
 from bench.data.plan import Progress
 from bench.errors import BenchError
+from bench.picture import decode
 
 REVISION = 1
 """Raised with every change of the renderer's look; part of the cache's path."""

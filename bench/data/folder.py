@@ -9,10 +9,11 @@ from PIL import Image
 
 from bench.data import manifest as manifests
 from bench.data.names import Name
-from bench.data.picture import Fit, decode
+from bench.data.picture import Fit
 from bench.data.plan import Plan, Progress, prepare, read
-from bench.data.sources import Source, complain
-from bench.errors import BenchError, MissingData
+from bench.data.sources import Source
+from bench.errors import BenchError
+from bench.picture import decode
 
 SMALLEST = 128
 """Least height and width: below it MS-SSIM's five scales and NIQE's 96-pixel blocks do not fit."""
@@ -22,14 +23,14 @@ _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 
 def _files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise MissingData(f"{folder} is not a folder; folder:LEFT:RIGHT names two folders of pictures.")
+        raise BenchError(f"{folder} is not a folder; folder:LEFT:RIGHT names two folders of pictures.")
     out: dict[str, Path] = {}
     for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in _ENDINGS and p.is_file()):
         if path.stem in out:
             raise BenchError(f"{folder} holds both {out[path.stem].name} and {path.name}; keep one of them.")
         out[path.stem] = path
     if not out:
-        raise MissingData(f"{folder} holds no pictures ({', '.join(_ENDINGS)}).")
+        raise BenchError(f"{folder} holds no pictures ({', '.join(_ENDINGS)}); folder:LEFT:RIGHT names two that do.")
     return out
 
 
@@ -55,7 +56,8 @@ def build(name: Name, target: Path, progress: Progress | None = None) -> None:
     lost = [f"{name.right}/{p.name}" for k, p in left.items() if k not in right]
     lost += [f"{name.left}/{p.name}" for k, p in right.items() if k not in left]
     if lost:
-        raise complain("folder", lost, [Path(str(name.left)), Path(str(name.right))])
+        more = f" and {len(lost) - 1} more files are" if len(lost) > 1 else " is"
+        raise BenchError(f"{lost[0]}{more} missing; both folders must hold pictures of the same names.")
     plan = Plan()
     for key, path in left.items():
         other = right[key]

@@ -6,12 +6,13 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
 
 from bench.errors import BenchError
+from bench.store.atomic import free_bytes
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -43,9 +44,7 @@ def need_space(folder: Path, size: int) -> None:
     Raises:
         BenchError: They do not.
     """
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     if free < size + (16 << 20):
         raise BenchError(
             f"{folder} has {free / 1e6:.0f} MB free, but the prepared pairs need {size / 1e6:.0f} MB; free some space, "
@@ -66,6 +65,7 @@ def whole_folder(target: Path, size: int) -> Iterator[Path]:
     """
     need_space(target.parent, size)
     part = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.part"
+    absent = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
     try:
         part.mkdir(parents=True)
         yield part
@@ -80,3 +80,6 @@ def whole_folder(target: Path, size: int) -> Iterator[Path]:
                          "BENCH_DATA_DIR.") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        with suppress(OSError):  # parents that were made for nothing; the first that holds something ends it
+            for folder in absent:
+                folder.rmdir()

@@ -13,10 +13,11 @@ from bench import protocol
 from bench.data.manifest import Item, Manifest, Picture, Pixels, pixel_hash
 from bench.data.names import Name
 from bench.data.pairs import PICTURES
-from bench.data.picture import Fit, decode, pixels
+from bench.data.picture import Fit, pixels
 from bench.data.places import whole_folder
 from bench.data.sources import Source
 from bench.errors import BenchError
+from bench.picture import decode
 
 Progress = Callable[[int, int], None]
 

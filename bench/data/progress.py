@@ -18,4 +18,8 @@ def bar(title: str) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Rich(*columns, console=Console(stderr=True)) as shown:
         task = shown.add_task(title, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
+        try:
+            yield lambda done, total: shown.update(task, completed=done, total=total)
+        except BaseException:
+            shown.live.transient = True  # what failed leaves its sentence alone on stderr
+            raise

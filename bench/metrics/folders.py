@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bench.errors import BenchError
 from bench.metrics.registry import METRICS
+from bench.picture import decode
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,15 +74,11 @@ def read_batch(paths: Sequence[Path]) -> Tensor:
 
 
 def _read(path: Path) -> npt.NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(path) as picture:
-            if picture.mode != "RGB":
-                raise BenchError(f"{path} is of mode {picture.mode}; only 8-bit RGB is scored.")
-            return np.asarray(picture, dtype=np.uint8)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise BenchError(f"{path} cannot be read as a picture ({error}).") from error
+        data = path.read_bytes()
+    except OSError as error:
+        raise BenchError(f"{path} cannot be read ({error.strerror}); mend or replace the file.") from error
+    return np.asarray(decode(data, str(path)), dtype=np.uint8)
 
 
 def read_bits(path: Path, names: Sequence[str]) -> Array:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Protocol
 
 from bench.errors import BenchError
+from bench.metrics import weights
+from bench.metrics.registry import METRICS
 from bench.run.batching import auto_batch, make_exact
 from bench.run.coding import Job
 from bench.run.engine_local import CodingEngine, LocalEngine
@@ -68,15 +71,21 @@ def check_before(plan: Plan) -> None:
     """Find what would break halfway before anything is written.
 
     Raises:
-        BenchError: A shipped weights file has another sha256 than declared, or the disk is too full.
+        BenchError: A codec's or a metric's weights file has another sha256 than declared, or the disk is too full.
     """
+    digests: dict[Path, str] = {}
     for unit in plan.todo:
         path = unit.point.weights if unit.weights is None else None
-        if path is not None and unit.point.sha256 and path.is_file() and file_sha256(path) != unit.point.sha256:
+        if path is None or not unit.point.sha256 or not path.is_file():
+            continue
+        digests[path] = digests.get(path) or file_sha256(path)
+        if digests[path] != unit.point.sha256:
             raise BenchError(
                 f"{path} has another sha256 than {unit.info.full_name} {unit.point.name} declares; restore the file, "
                 "or name your own with --weights."
             )
+    for need in dict.fromkeys(n for unit in plan.todo for metric in unit.metrics for n in METRICS[metric].needs):
+        weights.find(need)  # compares the sha256
     pairs = plan.pairs
     if pairs is not None and plan.todo:
         pixels = len(pairs) * 3 * pairs.height * pairs.width

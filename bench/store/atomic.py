@@ -70,19 +70,29 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
+def free_bytes(folder: Path) -> int:
+    """Return the free bytes on the disk that ``folder`` lies on, or would lie on."""
+    there = folder.resolve()
+    while not there.exists():
+        there = there.parent
+    return shutil.disk_usage(there).free
+
+
 def need_space(folder: Path, size: int) -> None:
     """Check before the work that ``size`` bytes fit on the disk of ``folder``.
+
+    Nothing is made before the room is there.
 
     Raises:
         BenchError: They do not, or the folder cannot be made.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BenchError(f"The folder {folder} cannot be made: {error.strerror}.") from error
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     if free < size:
         raise BenchError(
             f"The disk of {folder} has {free / 1e6:.0f} MB free and this run needs about {size / 1e6:.0f} MB; "
             "free some, or choose another --out."
         )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchError(f"The folder {folder} cannot be made ({error.strerror}); choose another --out.") from error

@@ -77,8 +77,8 @@ def _spoil(folder: Path, how: str) -> None:
     ("how", "message"),
     [
         ("missing", "lacks p1.png"),
-        ("grey", "of mode L"),
-        ("16-bit", "of mode I;16"),
+        ("grey", "p1.png is greyscale"),
+        ("16-bit", "p1.png has 16 bits"),
         ("damaged", "p1.png cannot be read"),
         ("size", "one size"),
         ("no item", "no row for p1"),
