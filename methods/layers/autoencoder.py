@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from methods.layers.fusion import fusion
 from methods.layers.priors import FactorizedPrior, HyperPrior
 from methods.layers.transforms import analysis, synthesis
 
@@ -34,6 +35,9 @@ class Config:
         hyper_width: Hidden width of the small hyperprior.
         filters: Widths of the factorised densities' layers.
         common: Channels of the common information computed from ``y``; 0 for a codec without side view.
+        common_kernel: Kernel of the last convolution of the common information's analysis.
+        mixing: Blocks that mix latent and common information before the synthesis; with 0 they are concatenated, as
+            published.
         own: Also code ``y`` by itself in training, as NDIC's loss does (α = β = 1).
     """
 
@@ -46,6 +50,8 @@ class Config:
     hyper_width: int = 0
     filters: tuple[int, ...] = (3, 3, 3, 3)
     common: int = 0
+    common_kernel: int = 5
+    mixing: int = 0
     own: bool = False
 
     @classmethod
@@ -87,13 +93,15 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.config = config
         self.g_a = analysis(config.widths, config.latent)
-        self.g_s = synthesis(config.latent + config.common, config.widths[::-1])
+        self.g_s = synthesis(config.latent + (0 if config.mixing else config.common), config.widths[::-1])
         self.prior = config.make_prior(config.rates)
+        if config.mixing:
+            self.mix = fusion(config.latent, config.common, config.mixing)
         if config.rates > 1:
             self.gain = Gains(config.rates, config.latent, span=8.0)
             self.inverse_gain = Gains(config.rates, config.latent, span=1 / 8.0)
         if config.common:
-            self.common = analysis(config.widths, config.common)
+            self.common = analysis(config.widths, config.common, config.common_kernel)
             if config.rates > 1:
                 self.common_gain = Gains(config.rates, config.common, span=1.0)
         if config.own:
@@ -119,6 +127,8 @@ class Autoencoder(nn.Module):
             if self.config.rates > 1:
                 common = common * self.common_gain(rate)
             latent = torch.cat([latent, common], 1)
+            if self.config.mixing:
+                latent = self.mix(latent)
         picture: Tensor = self.g_s(latent)
         return picture
 

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def analysis(widths: Sequence[int], out: int) -> nn.Sequential:
+def analysis(widths: Sequence[int], out: int, last_kernel: int = 5) -> nn.Sequential:
     """Picture ``(N, 3, H, W)`` to latent ``(N, out, H/16, W/16)``: 5×5 convolutions of stride 2, GDN between."""
     layers: list[nn.Module] = []
     channels = 3
     for width in widths:
         layers += [nn.Conv2d(channels, width, 5, 2, 2), GDN(width)]
         channels = width
-    return nn.Sequential(*layers, nn.Conv2d(channels, out, 5, 2, 2))
+    return nn.Sequential(*layers, nn.Conv2d(channels, out, last_kernel, 2, last_kernel // 2))
 
 
 def synthesis(latent: int, widths: Sequence[int]) -> nn.Sequential:
