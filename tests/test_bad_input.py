@@ -73,6 +73,7 @@ def sides(own_folders: Path) -> tuple[Path, Path]:
         (("run", "--method", "jpeg", "--dataset", "kitti:tset"), "kitti has no split 'tset'; choose one of test, val"),
         (("run", "--method", "jpeg", "--dataset", "kitti:val", "--split", "test"), "contradict each other"),
         (("run", "--method", "jpeg", "--rates", "r1,r99"), "has no rate point 'r99'; choose one of r1, "),
+        (("run", "--method", "jpeg,toypkg.codec:Toy", "--rates", "r8"), "toy:base (small) has no rate point 'r8'"),
         (("run", "--method", "jpeg", "--preset", "huge"), "has no preset 'huge'"),
         (("run", "--method", "jpeg", "--weights-dir", "nowhere"), "The weights folder nowhere does not exist"),
         (("run", "--method", "balle2018", "--weights", "nowhere.bin"), "There is no weights file nowhere.bin."),

@@ -57,7 +57,12 @@ def _batch(_: Any, __: Any, value: str) -> int | None:
     default=None,
     help="Only the N items of smallest sha256(id); partial, not ranked.",
 )
-@click.option("--rates", callback=_names, default=None, help="r1,r2,… (all by default).")
+@click.option(
+    "--rates",
+    callback=_names,
+    default=None,
+    help="r1,r2,… (all by default); a codec with a single rate point always takes part.",
+)
 @click.option("--preset", default="small", show_default=True)
 @click.option("--metrics", callback=_names, default=None, help="Metrics (all by default).")
 @click.option("--controls", is_flag=True, help="Also decode with wrong y, blank y, and another picture's bits.")
@@ -151,10 +156,11 @@ def _show_plan(plan: Plan) -> None:
 
 def _work(plan: Plan, engine: str) -> tuple[list[Outcome], bool]:
     """Do what is to do; False beside the outcomes where the user broke it off."""
-    from bench.run.execute import check_before, execute, settled
+    from bench.run.execute import check_before, execute, record_absent, settled
 
     outcomes = settled(plan)
     if not plan.todo:
+        record_absent(plan)
         return outcomes, True
     from bench.run.batching import choose_device
     from bench.run.engine_local import choose_engine
@@ -162,6 +168,7 @@ def _work(plan: Plan, engine: str) -> tuple[list[Outcome], bool]:
     coding = choose_engine(engine)
     device = choose_device(plan.request.device)
     check_before(plan)
+    record_absent(plan)
     try:
         with _Progress(plan) as watcher:
             for outcome in execute(plan, device, watcher, coding):

@@ -61,6 +61,19 @@ def settled(plan: Plan) -> list[Outcome]:
     return done
 
 
+def record_absent(plan: Plan) -> None:
+    """Write rows for codecs that cannot run here, so that a table built from the store names them and says why.
+
+    Controls that say nothing about a codec get no row. What an earlier run recorded in the same words is left alone.
+    """
+    for unit in plan.units:
+        if unit.control != "none" or unit.state not in ("no-weights", "not-installed", "skipped"):
+            continue
+        before = read_run(unit.folder)
+        if (before.get("status"), before.get("reason"), before.get("key")) != (unit.state, unit.reason, unit.key):
+            write_failure(unit, plan, unit.state, unit.reason)
+
+
 def work_size(plan: Plan) -> int:
     """Items that the progress bar counts: every stage of every unit to do, once an item."""
     n = len(plan.pairs) if plan.pairs is not None else 0

@@ -158,13 +158,23 @@ def _infos(request: Request) -> list[tuple[str, CodecInfo, Fault]]:
 
 
 def _rates(infos: list[tuple[str, CodecInfo, Fault]], wanted: tuple[str, ...]) -> dict[str, list[RatePoint]]:
-    """The rate points of each method, low to high; a rate that no method has is an error."""
+    """The rate points of each method, low to high; a codec of a single one takes part whatever is wanted.
+
+    Raises:
+        UnknownName: No method has a rate that is wanted, or a method has none of them.
+    """
     known = {point.name for _, info, _ in infos for point in info.rates}
     for name in wanted:
         if name not in known:
             infos[0][1].rate(name)  # raises with the list of those there are
             raise UnknownName(f"No method asked for has a rate point {name!r}.")
-    return {spec: [p for p in info.rates if not wanted or p.name in wanted] for spec, info, _ in infos}
+    chosen: dict[str, list[RatePoint]] = {}
+    for spec, info, _ in infos:
+        every = not wanted or len(info.rates) == 1
+        chosen[spec] = [point for point in info.rates if every or point.name in wanted]
+        if not chosen[spec]:
+            info.rate(wanted[0])  # raises: a method that was asked for is never left out in silence
+    return chosen
 
 
 def _check_options(infos: list[tuple[str, CodecInfo, Fault]], request: Request) -> None:

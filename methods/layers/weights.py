@@ -116,7 +116,12 @@ def load(model: Autoencoder, codec: Codec) -> CodingTables:
         raise BenchError(f"{path} holds weights of {held}, not of {info.full_name} ({info.preset}).")
     tables = {k.removeprefix(_TABLES): v.numpy() for k, v in tensors.items() if k.startswith(_TABLES)}
     state = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items() if not k.startswith(_TABLES)}
-    missing, unknown = model.load_state_dict(state, strict=False)
+    try:
+        missing, unknown = model.load_state_dict(state, strict=False)
+    except RuntimeError as error:  # torch lists every shape that differs; one is enough to know
+        first = str(error).splitlines()[-1].strip().rstrip(".")
+        known = f"{info.full_name} ({info.preset})"
+        raise BenchError(f"{path} is of another architecture than {known}: {first}.") from error
     missing = [key for key in missing if not key.startswith(_TRAINING_ONLY)]
     if missing or unknown:
         raise BenchError(f"{path} lacks {missing[:3]} or has unknown {unknown[:3]}; it is of another architecture.")

@@ -191,3 +191,19 @@ def test_recipes_state_a_training_for_every_preset() -> None:
             for preset in presets:
                 how = recipe.training(path, variant, preset)
                 assert how.batch % (len(bench.codec_info(name, preset, variant).rates) if preset == "small" else 1) == 0
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    info = bench.codec_info("balle2018")
+    path = tmp_path / "narrow.safetensors"
+    LatentCodec.export(LatentCodec.build(info), info, None, path)
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    tensors["g_a.0.weight"] = tensors["g_a.0.weight"][:5].contiguous()
+    save_file(tensors, path, about)
+    with pytest.raises(BenchError, match=r"another architecture than balle2018:canonical \(small\): size mismatch"):
+        bench.load_codec("balle2018", rate="r1", weights=path).prepare()

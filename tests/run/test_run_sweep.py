@@ -207,8 +207,11 @@ def test_what_is_unknown_is_named(sweep: Sweep) -> None:
 
 
 def test_a_rate_that_only_some_methods_have(sweep: Sweep) -> None:
+    """A codec of one rate point takes part all the same; one of several that lacks it is never left out in silence."""
     plan, _ = sweep("Toy", "Noisy", rates=("r4",))
-    assert [u.info.name for u in plan.units] == ["toy"]
+    assert [u.label for u in plan.units] == ["toy r4", "noisy r1"]
+    with pytest.raises(UnknownName, match="unready:base .* has no rate point 'r4'; choose one of r1, r2"):
+        sweep("Toy", "Unready", rates=("r4",))
 
 
 def test_no_space_left_ends_before_anything_is_written(sweep: Sweep, monkeypatch: Any, tmp_path: Path) -> None:
