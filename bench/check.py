@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from bench.errors import BenchError, NotInstalled
 from bench.loading import codec_info, load_codec
 from bench.protocol import NAME, item_seed
 from bench.registry import methods
+from bench.run.keys import file_sha256
+from bench.store.atomic import write_json
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "check.json"
 PAIRS = "synthdrive:check8"
@@ -68,6 +71,7 @@ def measure(info: CodecInfo, rate: str, engine: Any, pairs: Any) -> Golden:
     return {
         "revision": info.revision,
         "encoder": codec.encoder_version(),
+        "weights": file_sha256(codec.weights) if codec.weights is not None else "",
         "bytes": [len(data) for data in files],
         "sha256": [hashlib.sha256(data).hexdigest()[:16] for data in files],
         "metrics": measured,
@@ -79,6 +83,8 @@ def compare(unit: str, golden: Golden, now: Golden, same_machine: bool) -> list[
     if golden["encoder"] != now["encoder"]:
         return []
     moved = []
+    if golden["weights"] != now["weights"]:
+        moved.append(f"{unit}: other weights, sha256 {now['weights'][:12]}…, golden {golden['weights'][:12]}…")
     if same_machine and golden["sha256"] != now["sha256"]:
         count = sum(a != b for a, b in zip(golden["sha256"], now["sha256"], strict=True))
         moved.append(f"{unit}: the bytes of {count} of {len(now['sha256'])} items changed")
@@ -91,7 +97,7 @@ def compare(unit: str, golden: Golden, now: Golden, same_machine: bool) -> list[
             if not abs(a - b) <= tolerances[metric]:
                 moved.append(f"{unit}: item {item} has {metric} {b:.6g}, golden {a:.6g} (± {tolerances[metric]:g})")
                 break
-    if moved and golden["revision"] == now["revision"]:
+    if moved and (golden["revision"], golden["weights"]) == (now["revision"], now["weights"]):
         moved.append(f"{unit}: behaviour moved while revision stayed {now['revision']}; raise it if this is meant")
     return moved
 
@@ -137,6 +143,9 @@ def run(report: Callable[[str], None]) -> tuple[Golden, list[str], list[str]]:
                 continue
             now["units"][unit] = entry
             moved = compare(unit, golden, entry, same_machine) if golden else [f"{unit}: has no golden"]
+            unknown = sorted(set(entry["metrics"]) - set(golden["metrics"])) if golden else []
+            if unknown:
+                notes.append(f"{unit} has no golden of {', '.join(unknown)}")
             if golden and golden["encoder"] != entry["encoder"]:
                 notes.append(f"{unit} was not compared: {entry['encoder']} here, golden by {golden['encoder']}")
             drifts += moved
@@ -146,3 +155,25 @@ def run(report: Callable[[str], None]) -> tuple[Golden, list[str], list[str]]:
         return now, drifts + [f"{unit}: in the goldens, but no longer shipped" for unit in gone], notes
     finally:
         torch.set_num_threads(threads)
+
+
+def write(now: Golden) -> None:
+    """Write what was measured as the new goldens; of a codec that is not installed here, the old ones stay.
+
+    Raises:
+        BenchError: A metric or a codec could not be measured here, so the goldens would lose it.
+    """
+    lost = sorted({m for entry in now["units"].values() for m in METRICS if m not in entry["metrics"]})
+    if lost:
+        raise BenchError(f"The goldens need {', '.join(lost)}, not computed here; 'bench fetch' gets the weights.")
+    stored = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.is_file() else {}
+    kept: Golden = {}
+    for info, rate in units():
+        unit = f"{info.full_name} {rate}"
+        if unit in now["units"]:
+            continue
+        if all(find_spec(name) for name in info.requires):
+            raise BenchError(f"{unit} could not be measured, so the goldens stay as they are; mend it first.")
+        if unit in stored.get("units", {}):
+            kept[unit] = stored["units"][unit]
+    write_json(GOLDEN, {**now, "units": {**kept, **now["units"]}})

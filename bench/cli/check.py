@@ -10,7 +10,6 @@ import click
 def command(update: bool) -> int:
     """Compare every shipped codec with the committed goldens; exit code 1 where one drifted."""
     from bench import check
-    from bench.store.atomic import write_json
 
     now, drifts, notes = check.run(lambda line: click.echo(line, err=True))
     for note in notes:
@@ -18,7 +17,7 @@ def command(update: bool) -> int:
     for drift in drifts:
         click.echo(drift)
     if update:
-        write_json(check.GOLDEN, now)
+        check.write(now)
         click.echo(f"Wrote the goldens of {len(now['units'])} units.")
         return 0
     click.echo(f"{len(now['units'])} units compared with the goldens, {len(drifts)} drifts.")

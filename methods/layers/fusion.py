@@ -9,8 +9,9 @@ from torch.nn import functional as F
 class MixBlock(nn.Module):
     """Depthwise 7×7, channel norm, two pointwise layers, added to the input.
 
-    The block of Liu et al., "A ConvNet for the 2020s", CVPR 2022. Seven latents span 112 pixels, more than any disparity at the protocol's size, so that each position sees the
-    matching one; the published widths do this by their 192 channels, which a small preset does not have.
+    The block of Liu et al., "A ConvNet for the 2020s", CVPR 2022. Seven latents span 112 pixels, more than any
+    disparity at the protocol's size, so that each position sees the matching one; the published widths do this by
+    their 192 channels, which a small preset does not have.
 
     Args:
         channels: Channels in and out.
