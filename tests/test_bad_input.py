@@ -95,6 +95,12 @@ def test_unknown_names(refused: Any, words: tuple[str, ...], says: str) -> None:
     refused(*words, says=says)
 
 
+def test_a_command_without_words_shows_its_help(cli: Any) -> None:
+    for words in ((), ("data",)):
+        ended = cli(*words)
+        assert len((ended.out + ended.err).splitlines()) > 6 and "Commands:" in ended.out + ended.err
+
+
 # Folders of pictures.
 
 
@@ -238,6 +244,14 @@ def test_space_that_runs_out_halfway(cli: Any, own_folders: Path, monkeypatch: p
 def test_a_store_that_cannot_be_written(refused: Any, own_folders: Path) -> None:
     (own_folders / "file").write_text("no folder")
     refused("run", *SMALL, "--out", "file/runs", says="file/runs")
+
+
+def test_a_report_that_cannot_be_written(cli: Any, refused: Any, own_folders: Path) -> None:
+    (own_folders / "file").write_text("no folder")
+    assert cli("run", *SMALL).code == 0
+    refused("report", "--out", "file/reports", says="cannot be written (Not a directory); choose another --out.")
+    next((own_folders / "runs").rglob("set.parquet")).write_text("no parquet")
+    refused("report", says="cannot be read as parquet; delete its folder and run the sweep again.")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

@@ -101,7 +101,4 @@ def write_file(path: Path, data: bytes) -> None:
 
     if not path.parent.is_dir():
         raise BenchError(f"The folder {path.parent} does not exist; make it, or choose another --out.")
-    try:
-        write_bytes(path, data)
-    except OSError as error:
-        raise BenchError(f"{path} cannot be written ({error.strerror}); choose another --out.") from error
+    write_bytes(path, data)

@@ -89,6 +89,9 @@ def main(argv: list[str] | None = None) -> Any:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except click.ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # `bench` alone asks for its help; older clicks do not raise
+            error.show()
+            sys.exit(error.exit_code)
         click.echo(f"Error: {_one_line(error)}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,11 +19,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that takes its place when the block ends well.
 
     Raises:
-        BenchError: The disk is full; ``path`` is then as it was before.
+        BenchError: The disk is full, or ``path`` cannot be written; it is then as it was before.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as handle:
             yield handle
             handle.flush()
@@ -35,9 +35,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             raise BenchError(
                 f"No space left on the disk of {path.parent}; free some, or choose another --out."
             ) from error
-        raise
+        raise BenchError(f"{path} cannot be written ({error.strerror or error}); choose another --out.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
