@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from toypkg.command import Ended, call
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -19,31 +19,27 @@ def shared() -> Path:
     return SHARED
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, with what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Ended]
-
-
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+def cli() -> Callable[..., Ended]:
     """Call the command line in this process: ``cli("run", "--method", …)``."""
-    from bench.cli.main import main
-
-    def call(*words: object) -> Ended:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        printed = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), printed.out, printed.err)
-
     return call
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder that a module works in, with its own datasets and caches, and the metric weights beside the checkout."""
+    root = tmp_path_factory.mktemp("place")
+    (root / "work").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENCH_DATA_DIR", str(root / "prepared"))
+        patch.setenv("BENCH_CACHE_DIR", str(root / "cache"))
+        patch.setenv("BENCH_OFFLINE", "1")
+        if (SHARED / "weights").is_dir():
+            patch.setenv("BENCH_WEIGHTS_DIR", str(SHARED / "weights"))
+        else:
+            patch.delenv("BENCH_WEIGHTS_DIR", raising=False)
+        patch.chdir(root / "work")
+        yield root / "work"
 
 
 @pytest.fixture

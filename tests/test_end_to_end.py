@@ -1,11 +1,8 @@
-"""The spine, through the command line: real codecs on every kind of dataset, into parquet, leaderboard and plots."""
+"""The spine, through the command line: one sweep of real codecs, its rows, controls, report, and single pictures."""
 
 from __future__ import annotations
 
-import contextlib
 import io
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +11,10 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from toypkg.command import Ended, call
 
 import bench.results
-from bench.data import catalog, cityscapes, kitti, open_pairs
+from bench.data import open_pairs
 from bench.metrics.registry import METRICS
 from bench.protocol import NAME as PROTOCOL
 from bench.protocol import SCHEMA
@@ -27,39 +25,12 @@ CHECK = ("--dataset", "synthdrive:check8", "--limit", "4", "--device", "cpu")
 WORDS = ("run", "--method", "jpeg,copy-y,balle2018,ndic", *CHECK, "--rates", "r1,r3", "--controls")
 
 
-def _bench(*words: object) -> tuple[int, str, str]:
-    """Call the command line; returns exit code, stdout and stderr."""
-    from bench.cli.main import main
-
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
-        main([str(word) for word in words])
-    return int(ended.value.code or 0), out.getvalue(), err.getvalue()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder to work in, with datasets and caches of its own, and the metric weights that are beside the checkout."""
-    root = tmp_path_factory.mktemp("end-to-end")
-    (root / "work").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENCH_DATA_DIR", str(root / "prepared"))
-        patch.setenv("BENCH_CACHE_DIR", str(root / "cache"))
-        patch.setenv("BENCH_OFFLINE", "1")
-        if SHARED.is_dir():
-            patch.setenv("BENCH_WEIGHTS_DIR", str(SHARED))
-        else:
-            patch.delenv("BENCH_WEIGHTS_DIR", raising=False)
-        patch.chdir(root / "work")
-        yield root / "work"
-
-
 @pytest.fixture(scope="module")
-def swept(place: Path) -> tuple[str, str]:
+def swept(place: Path) -> Ended:
     """The sweep, done; returns what it printed."""
-    code, out, err = _bench(*WORDS)
-    assert code == 0, out + err
-    return out, err
+    ended = call(*WORDS)
+    assert ended.code == 0, ended.out + ended.err
+    return ended
 
 
 @pytest.fixture(scope="module")
@@ -158,15 +129,15 @@ def test_metrics_with_genuine_weights(items: pd.DataFrame, place: Path) -> None:
     assert one.metric_statuses.str.contains('"fid":"no-weights"').all()
 
 
-def test_missing_weights_are_named_once_with_sizes(swept: tuple[str, str]) -> None:
-    lines = [line for line in swept[0].splitlines() if "bench fetch" in line]
+def test_missing_weights_are_named_once_with_sizes(swept: Ended) -> None:
+    lines = [line for line in swept.out.splitlines() if "bench fetch" in line]
     assert len(lines) == 1 and "inception 96 MB" in lines[0] and "vgg16 553 MB" in lines[0]
-    assert swept[0].startswith("Plan: synthdrive:check8, 4 pairs (partial: not ranked): ")
+    assert swept.out.startswith("Plan: synthdrive:check8, 4 pairs (partial: not ranked): ")
 
 
 def test_a_second_run_finds_everything_cached(swept: Any, place: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in place.rglob("*") if p.is_file()}
-    code, out, err = _bench(*WORDS)
+    code, out, err = call(*WORDS)
     assert code == 0 and "16 cached, 0 to do" in out and err == ""
     assert out.count(" cached ") == 16
     assert {p: p.stat().st_mtime_ns for p in place.rglob("*") if p.is_file()} == before
@@ -175,7 +146,7 @@ def test_a_second_run_finds_everything_cached(swept: Any, place: Path) -> None:
 def test_the_report_is_written_and_repeats_to_the_byte(swept: Any, place: Path) -> None:
     first, second = place / "reports", place / "again"
     for out in (first, second):
-        code, printed, _ = _bench("report", "--out", out)
+        code, printed, _ = call("report", "--out", out)
         assert code == 0 and str(out / "leaderboard.md") in printed
     folder = "synthdrive-check8-limit4"
     files = {p.relative_to(first).as_posix(): p.read_bytes() for p in first.rglob("*") if p.is_file()}
@@ -187,133 +158,6 @@ def test_the_report_is_written_and_repeats_to_the_byte(swept: Any, place: Path) 
         assert f"| {label} |" in page
     assert files[f"{folder}/rd.png"].startswith(b"\x89PNG") and b"<svg" in files[f"{folder}/rd.svg"]
     assert Image.open(io.BytesIO(files[f"{folder}/rd.png"])).width > 500
-
-
-# Failures.
-
-
-def test_failures_are_rows_with_a_reason_and_no_rate(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from toypkg.codec import Toy
-
-    monkeypatch.setattr(Toy, "fail", "the sky fell")
-    out = place / "failures"
-    words = (*CHECK, "--metrics", "psnr", "--out", out, "--rates", "r1,r2")
-    code, printed, err = _bench("run", "--method", "jpeg,toypkg.codec:Toy,toypkg.codec:Unready", *words)
-    assert code == 1 and "the sky fell" in printed and "Traceback" not in err
-    assert _bench("run", "--method", "balle2018", "--preset", "paper", *words)[0] == 1
-    rows = bench.results.load(out)
-    status = rows.groupby("method").status.agg(set)
-    assert status["jpeg"] == {"ok"} and status["toy"] == {"error"}
-    assert status["unready"] == status["balle2018"] == {"no-weights"}
-    bad = rows[rows.status != "ok"]
-    assert len(bad) == 3 * 2 * 4 and (bad.reason != "").all()
-    assert bad[bad.method == "toy"].reason.str.contains("the sky fell").all()
-    assert bad[bad.method == "balle2018"].reason.str.contains("canonical-paper-r").all()
-    assert bad[["bits_file", "bits_payload", "bits_estimated", "psnr", "encode_ms"]].isna().all(axis=None)
-    assert _bench("report", "--store", out, "--out", place / "failure-report")[0] == 0
-    page = next((place / "failure-report").glob("*/leaderboard.md")).read_text()
-    measured, missing = page.split("## Not measured")
-    assert "| toy | r1 | none | error |" in missing
-    assert "| balle2018:canonical (paper) | r2 | none | no-weights |" in missing
-    assert "| toy" not in measured and "| jpeg" in measured
-
-    monkeypatch.setattr(Toy, "fail", "")  # a failure is never cached: the same command tries again
-    code, printed, _ = _bench("run", "--method", "jpeg,toypkg.codec:Toy", *words)
-    assert code == 0 and "2 cached, 2 to do" in printed
-    rows = bench.results.load(out)
-    assert set(rows[rows.method == "toy"].status) == {"ok"}
-
-
-def test_absent_data_ends_as_no_data(place: Path) -> None:
-    code, out, _ = _bench("run", "--method", "jpeg", "--dataset", "kitti-mini", "--rates", "r1", "--out", "none")
-    assert code == 1
-    assert "1 units no-data: kitti-mini:test is not prepared on this machine; run `python -m bench data prepare" in out
-    assert not (place / "none").exists()
-
-
-# Every other kind of dataset.
-
-
-def _run_jpeg(place: Path, dataset: str, *words: str) -> pd.DataFrame:
-    out = place / f"runs-{dataset.split(':')[0]}"
-    metrics = ("--metrics", "psnr,ms_ssim_db,beta", "--rates", "r2")
-    code, printed, err = _bench("run", "--method", "jpeg,copy-y", "--dataset", dataset, *metrics, *words, "--out", out)
-    assert code == 0, printed + err
-    assert _bench("report", "--store", out, "--out", out / "report")[0] == 0
-    rows = bench.results.load(out)
-    assert set(rows.status) == {"ok"} and rows[rows.method == "jpeg"].psnr.between(15, 45).all()
-    return rows
-
-
-def test_cityscapes_layout(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two archives of 1024×2048 pictures of three cities: prepared, measured, reported."""
-    from bench.data.synthdrive import render
-
-    frames = [f"{city}_00000{k}_000019" for city in ("zurich", "aachen", "berlin") for k in (1, 0)]
-    done = render([11, 12])
-    for side, views in (("leftImg8bit", done.left), ("rightImg8bit", done.right)):
-        with zipfile.ZipFile(tmp_path / f"{side}_trainvaltest.zip", "w") as archive:
-            for k, frame in enumerate(frames):
-                image = Image.fromarray(views[k % 2].permute(1, 2, 0).numpy() // (1 + k // 2))
-                file = io.BytesIO()
-                image.resize((2048, 1024), Image.Resampling.BICUBIC).save(file, "PNG", compress_level=1)
-                archive.writestr(f"{side}/test/{frame.split('_')[0]}/{frame}_{side}.png", file.getvalue())
-    monkeypatch.setitem(cityscapes.COUNTS, "test", 6)
-    monkeypatch.setitem(catalog.EXPECTED, ("cityscapes", "test"), 6)
-    code, printed, err = _bench("data", "prepare", "cityscapes", "--split", "test", "--from", tmp_path)
-    assert code == 0 and "cityscapes:test: 6 pairs" in printed, err
-    assert _bench("data", "verify", "cityscapes")[0] == 0
-    rows = _run_jpeg(place, "cityscapes", "--controls")
-    jpeg = rows[rows.method == "jpeg"]
-    assert list(jpeg["item"]) == [f"{frame}-lr" for frame in sorted(frames)]
-    assert set(jpeg.split) == set(jpeg.subset) == {"test"} and not jpeg.partial.any()
-    assert (place / "runs-cityscapes" / "report" / "cityscapes" / "leaderboard.md").is_file()
-    wrong = rows[rows.control == "wrong-y"]
-    assert all(i.split("_")[:2] != y.split("_")[:2] for i, y in zip(wrong["item"], wrong.y_item, strict=True))
-
-
-def test_kitti_layout(shared: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real frames in KITTI's own folders: 4 scenes, both directions."""
-    raw = shared / "data" / "kitti-raw-layout"
-    frames = [
-        ("data_scene_flow", "testing/image_{}/000001_10.png"),
-        ("data_scene_flow", "training/image_{}/000001_10.png"),
-        ("data_scene_flow", "testing/image_{}/000001_11.png"),
-        ("data_stereo_flow", "training/colored_{}/000000_10.png"),
-    ]
-    for k, (archive, name) in enumerate(frames):
-        for source, target in ((("2", "2"), ("3", "3")) if archive == "data_scene_flow" else (("0", "0"), ("1", "1"))):
-            number = k if archive == "data_scene_flow" else 0
-            camera = name.split("/")[1].format(target)
-            path = tmp_path / archive / "testing" / camera / f"{number:06d}_10.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes((raw / archive / name.format(source)).read_bytes())
-    monkeypatch.setitem(kitti.SCENES, ("kitti2015", "testing"), 3)
-    monkeypatch.setitem(kitti.SCENES, ("kitti2012", "testing"), 1)
-    monkeypatch.setitem(catalog.EXPECTED, ("kitti", "test"), 8)
-    code, printed, err = _bench("data", "prepare", "kitti", "--split", "test", "--from", tmp_path)
-    assert code == 0 and "kitti:test: 8 pairs" in printed, err
-    rows = _run_jpeg(place, "kitti", "--controls")
-    jpeg, copy = rows[rows.method == "jpeg"], rows[(rows.method == "copy-y") & (rows.control == "none")]
-    assert len(jpeg) == 8 and list(jpeg["item"].str[-3:]) == ["-lr"] * 3 + ["-rl"] * 3 + ["-lr", "-rl"]
-    assert set(jpeg.height) == {128} and set(jpeg.width) == {256}
-    assert copy.psnr.between(10, 22).all()  # disparity of real streets
-    wrong = rows[rows.control == "wrong-y"].merge(copy[["item", "scene"]], left_on="y_item", right_on="item")
-    assert (wrong.scene_x != wrong.scene_y).all()
-
-
-def test_folder_of_any_size(place: Path, tmp_path: Path) -> None:
-    for s, side in enumerate(("left", "right")):
-        (tmp_path / side).mkdir()
-        for k in range(3):
-            coarse = np.random.default_rng(k).integers(0, 256, (12, 14, 3), dtype=np.uint8)
-            wide = Image.fromarray(coarse).resize((230, 200), Image.Resampling.BICUBIC)
-            wide.crop((8 * s, 0, 8 * s + 200, 144)).save(tmp_path / side / f"{k}.png")
-    rows = _run_jpeg(place, f"folder:{tmp_path / 'left'}:{tmp_path / 'right'}")
-    assert set(rows.height) == {144} and set(rows.width) == {200} and len(rows) == 6
-    assert rows.dataset.str.fullmatch("folder-[0-9a-f]{12}").all()
-    files = [p.relative_to(place).as_posix() for p in (place / "runs-folder").rglob("*")]
-    assert not any(str(tmp_path) in p.read_text() for p in (place / "runs-folder").rglob("leaderboard.md")), files
 
 
 # One picture, one folder, no network.
@@ -330,17 +174,17 @@ def test_encode_and_decode_one_picture(place: Path, tmp_path: Path, method: str,
     pairs = open_pairs("synthdrive:check8", limit=4)
     x, y = pairs.batch([1])
     left, right = _save(x[0], tmp_path / "x.png"), _save(y[0], tmp_path / "y.png")
-    code, printed, err = _bench("encode", left, "--method", method, "--rate", "r3", "--out", tmp_path / "x.dic")
+    code, printed, err = call("encode", left, "--method", method, "--rate", "r3", "--out", tmp_path / "x.dic")
     assert code == 0, err
     row = items[(items.method == method) & (items.rate == "r3") & (items.control == "none")].iloc[1]
     assert row["item"] == pairs.ids[1] and 8 * (tmp_path / "x.dic").stat().st_size == row.bits_file
-    code, printed, err = _bench("decode", tmp_path / "x.dic", "--side", right, "--out", tmp_path / "o.png")
+    code, printed, err = call("decode", tmp_path / "x.dic", "--side", right, "--out", tmp_path / "o.png")
     assert code == 0, err
     made = np.asarray(Image.open(tmp_path / "o.png")).astype(float)
     error = ((made - x[0].permute(1, 2, 0).numpy()) ** 2).mean()
     assert 10 * np.log10(255**2 / error) == pytest.approx(row.psnr, abs=0.05)
     wrong = ("--method", "webp", "--out", tmp_path / "p.png")
-    code, _, err = _bench("decode", tmp_path / "x.dic", "--side", right, *wrong)
+    code, _, err = call("decode", tmp_path / "x.dic", "--side", right, *wrong)
     assert code == 2 and err.count("\n") == 1 and not (tmp_path / "p.png").exists()
 
 
@@ -359,7 +203,7 @@ def test_score_gives_the_sweep_s_figures(place: Path, tmp_path: Path, items: pd.
     bits += [f"{name},{payload.bits + 64}" for name, payload in zip(pairs.ids, payloads, strict=True)]
     (tmp_path / "bits.csv").write_text("\n".join(bits) + "\n")
     words = ("--recon", tmp_path / "recon", "--ref", tmp_path / "ref", "--bits", tmp_path / "bits.csv")
-    code, printed, err = _bench("score", *words, "--out", tmp_path / "rows.csv")
+    code, printed, err = call("score", *words, "--out", tmp_path / "rows.csv")
     assert code == 0, err
     assert "psnr" in printed and "no-weights" in printed
     scored = pd.read_csv(tmp_path / "rows.csv").set_index("item")
@@ -367,10 +211,3 @@ def test_score_gives_the_sweep_s_figures(place: Path, tmp_path: Path, items: pd.
     for name in ("psnr", "ms_ssim", "ssim", "beta", "rho", *(("lpips_squeeze",) if SHARED.is_dir() else ())):
         np.testing.assert_allclose(scored[name], row[name].loc[scored.index], rtol=1e-5)
     np.testing.assert_allclose(scored.bpp, row.bits_file.loc[scored.index] / (128 * 256))
-
-
-def test_fetch_is_refused_offline(place: Path) -> None:
-    code, out, err = _bench("fetch", "inception")
-    assert (code, out) == (2, "") and err.startswith("Error: BENCH_OFFLINE forbids downloading inception")
-    code, out, _ = _bench("fetch")
-    assert code == 0 and "missing" in out and "inception" in out
