@@ -111,7 +111,7 @@ def test_kitti_layout(shared: Path, place: Path, tmp_path: Path, monkeypatch: py
         ("data_stereo_flow", "training/colored_{}/000000_10.png"),
     ]
     for k, (archive, name) in enumerate(frames):
-        for source, target in ((("2", "2"), ("3", "3")) if archive == "data_scene_flow" else (("0", "0"), ("1", "1"))):
+        for source, target in (("2", "2"), ("3", "3")) if archive == "data_scene_flow" else (("0", "0"), ("1", "1")):
             number = k if archive == "data_scene_flow" else 0
             camera = name.split("/")[1].format(target)
             path = tmp_path / archive / "testing" / camera / f"{number:06d}_10.png"

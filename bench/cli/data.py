@@ -47,11 +47,11 @@ def verify(dataset: str, split: str | None) -> None:
     from bench.data import catalog, manifest
     from bench.errors import MissingData
 
-    names = [n for n in _names(dataset, split) if n.subset == "check8"
-             or (catalog.place(n) / manifest.FILE).is_file()]
+    names = [n for n in _names(dataset, split) if n.subset == "check8" or (catalog.place(n) / manifest.FILE).is_file()]
     if not names:
-        raise MissingData(f"Nothing of {dataset} is prepared on this machine; run "
-                          f"`{catalog.command(_names(dataset, split)[0])}`.")
+        raise MissingData(
+            f"Nothing of {dataset} is prepared on this machine; run `{catalog.command(_names(dataset, split)[0])}`."
+        )
     bad = 0
     for name in names:
         lines = catalog.check(name)

@@ -55,8 +55,10 @@ def open_pairs(dataset: str, split: str | None = None, limit: int | None = None)
     if not ready and name.dataset in ("synthdrive", "folder"):
         make(name, ())
     elif not ready:
-        raise MissingData(f"{name.full} is not prepared on this machine; run `{command(name)}` (datasets/"
-                          f"{name.dataset}.md says where its files come from).")
+        raise MissingData(
+            f"{name.full} is not prepared on this machine; run `{command(name)}` (datasets/"
+            f"{name.dataset}.md says where its files come from)."
+        )
     return load(name, target, limit)
 
 
@@ -114,7 +116,11 @@ def _folder(name: Name, places: Sequence[Path], target: Path, progress: Progress
 
 
 _MAKERS: dict[str, Callable[[Name, Sequence[Path], Path, Progress | None], None]] = {
-    "kitti": _kitti, "cityscapes": _cityscapes, "kitti-mini": _mini, "synthdrive": _synthdrive, "folder": _folder,
+    "kitti": _kitti,
+    "cityscapes": _cityscapes,
+    "kitti-mini": _mini,
+    "synthdrive": _synthdrive,
+    "folder": _folder,
 }
 
 

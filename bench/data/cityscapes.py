@@ -37,8 +37,10 @@ def plan(places: Sequence[Path], split: str, counts: Mapping[str, int] | None = 
         raise complain("cityscapes", sorted(missing), places)
     wanted = (COUNTS if counts is None else counts)[split]
     if len(left) != wanted:
-        raise BenchError(f"cityscapes {split} holds {len(left)} pairs under {', '.join(map(str, places))}, "
-                         f"but {wanted} belong to it; download the archives again.")
+        raise BenchError(
+            f"cityscapes {split} holds {len(left)} pairs under {', '.join(map(str, places))}, "
+            f"but {wanted} belong to it; download the archives again."
+        )
     out = Plan()
     for key in sorted(left):
         stem = key.split("/")[-1]
@@ -50,9 +52,14 @@ def _side(places: Sequence[Path], side: str, split: str) -> dict[str, Source]:
     """Return one camera's files of a split by ``city/city_sequence_frame``."""
     files = gather(places, (f"{side}_trainvaltest", side), 3, (split,))
     end = f"_{side}.png"
-    found = {name[len(split) + 1 : -len(end)]: Source(f"{side}/{name}", source.where, source.read)
-             for name, source in files.items() if name.endswith(end)}
+    found = {
+        name[len(split) + 1 : -len(end)]: Source(f"{side}/{name}", source.where, source.read)
+        for name, source in files.items()
+        if name.endswith(end)
+    }
     if not found:
-        raise MissingData(f"cityscapes needs {side}_trainvaltest.zip (or the unpacked folder {side}) with a {split} "
-                          f"split, and none lies under {', '.join(map(str, places))}; name its folder with --from.")
+        raise MissingData(
+            f"cityscapes needs {side}_trainvaltest.zip (or the unpacked folder {side}) with a {split} "
+            f"split, and none lies under {', '.join(map(str, places))}; name its folder with --from."
+        )
     return found

@@ -78,8 +78,9 @@ def build(name: Name, target: Path, progress: Progress | None = None) -> Manifes
     size = number * protocol.HEIGHT * protocol.WIDTH * 2 * (3 + 1 + 2)
     with whole_folder(target, 2 * size) as out:
         with tempfile.TemporaryDirectory(dir=out) as scratch:
-            parts = _render(seeds(name.split, number), "float32" if name.split == "train" else "float64",
-                            Path(scratch), progress)
+            parts = _render(
+                seeds(name.split, number), "float32" if name.split == "train" else "float64", Path(scratch), progress
+            )
             arrays, captions = _join(parts)
         told = _manifest(name, arrays[PICTURES], captions)
         for file, array in arrays.items():
@@ -106,8 +107,9 @@ def write_known() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             told = build(name, folder(name))
-        hashes[split] = [[told.pictures[k].pixels, told.pictures[k + 1].pixels]
-                         for k in range(0, len(told.pictures), 2)]
+        hashes[split] = [
+            [told.pictures[k].pixels, told.pictures[k + 1].pixels] for k in range(0, len(told.pictures), 2)
+        ]
         if split == "val":
             _write_check8(folder(name), told)
     KNOWN.write_text(json.dumps(hashes, indent=0) + "\n", encoding="utf-8")
@@ -129,8 +131,9 @@ def _write_check8(source: Path, told: Manifest) -> None:
 
 def _manifest(name: Name, views: Array, captions: list[str]) -> Manifest:
     """Return the manifest of views in the order left 0, right 0, left 1 and so on."""
-    pictures = [Picture(f"{name.split}-{k // 2:05d}-{('left', 'right')[k % 2]}", "", pixel_hash(v))
-                for k, v in enumerate(views)]
+    pictures = [
+        Picture(f"{name.split}-{k // 2:05d}-{('left', 'right')[k % 2]}", "", pixel_hash(v)) for k, v in enumerate(views)
+    ]
     items = []
     for i, text in enumerate(captions):
         scene, flip = f"{name.split}-{i:05d}", i % 2
@@ -145,13 +148,21 @@ def _compare(name: Name, told: Manifest) -> None:
         warnings.warn(
             f"{name.full}: {len(wrong)} of {len(told.pictures)} pictures differ from the committed hashes on this "
             f"machine (first: {wrong[0]}), so its results carry another manifest and are not ranked beside others; "
-            "please report the CPU and the versions of torch and numpy.", stacklevel=3)
+            "please report the CPU and the versions of torch and numpy.",
+            stacklevel=3,
+        )
 
 
 def _render(wanted: list[int], dtype: str, scratch: Path, progress: Progress | None) -> list[Path]:
     """Render in as many processes as there are cores, each with one thread; return their files in order."""
-    workers = max(1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-                         (len(wanted) + 7) // 8, 16))
+    workers = max(
+        1,
+        min(
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            (len(wanted) + 7) // 8,
+            16,
+        ),
+    )
     env = dict(os.environ, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
     env["PYTHONPATH"] = os.pathsep.join(p for p in (str(PROJECT), env.get("PYTHONPATH", "")) if p)
     cuts = [len(wanted) * k // workers for k in range(workers + 1)]
@@ -171,16 +182,23 @@ def _render(wanted: list[int], dtype: str, scratch: Path, progress: Progress | N
             out, log = scratch / f"{k}.npz", scratch / f"{k}.log"
             listed = ",".join(map(str, wanted[cuts[k] : cuts[k + 1]]))
             with log.open("w") as errors:
-                job = subprocess.Popen([sys.executable, "-m", "bench.data.synthdrive", str(out), dtype, listed],
-                                       env=env, stdout=subprocess.PIPE, stderr=errors, text=True)
+                job = subprocess.Popen(
+                    [sys.executable, "-m", "bench.data.synthdrive", str(out), dtype, listed],
+                    env=env,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    text=True,
+                )
             reader = threading.Thread(target=follow, args=(job.stdout,), daemon=True)
             reader.start()
             jobs.append((job, reader, out, log))
         for job, reader, _, log in jobs:
             if job.wait() != 0:
                 last = (log.read_text(errors="replace").strip().splitlines() or ["no message"])[-1]
-                raise BenchError(f"A rendering process ended with status {job.returncode} ({last}); free some memory "
-                                 "and run the command again.")
+                raise BenchError(
+                    f"A rendering process ended with status {job.returncode} ({last}); free some memory "
+                    "and run the command again."
+                )
             reader.join()
     finally:
         for job, _, _, _ in jobs:
@@ -198,6 +216,9 @@ def _join(parts: list[Path]) -> tuple[dict[str, Array], list[str]]:
         return views.reshape(-1, *views.shape[2:])
 
     steps = np.floor(both("disparity", "disparity_right").astype(np.float64) / DISPARITY_STEP + 0.5)
-    arrays = {PICTURES: both("left", "right"), LABELS: both("labels", "labels_right"),
-              DISPARITY: np.clip(steps, 0, 65535).astype(np.uint16)}
+    arrays = {
+        PICTURES: both("left", "right"),
+        LABELS: both("labels", "labels_right"),
+        DISPARITY: np.clip(steps, 0, 65535).astype(np.uint16),
+    }
     return arrays, [str(c) for p in loaded for c in p["captions"]]

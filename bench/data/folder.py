@@ -36,8 +36,11 @@ def _files(folder: Path) -> dict[str, Path]:
 
 def stamp(name: Name) -> str:
     """Return a hash of both folders' file names, sizes and times, to notice that they changed."""
-    lines = [f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for side in (name.left, name.right)
-             for p in _files(Path(str(side))).values()]
+    lines = [
+        f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}"
+        for side in (name.left, name.right)
+        for p in _files(Path(str(side))).values()
+    ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -61,8 +64,12 @@ def build(name: Name, target: Path, progress: Progress | None = None) -> None:
     plan = Plan()
     for key, path in left.items():
         other = right[key]
-        plan.add(f"{key}-lr", key, Source(f"left/{path.name}", str(path), path.read_bytes),
-                 Source(f"right/{other.name}", str(other), other.read_bytes))
+        plan.add(
+            f"{key}-lr",
+            key,
+            Source(f"left/{path.name}", str(path), path.read_bytes),
+            Source(f"right/{other.name}", str(other), other.read_bytes),
+        )
     first = plan.sources[0]
     picture = decode(read(first), first.where)
     size = (picture.height, picture.width)
@@ -74,7 +81,10 @@ def build(name: Name, target: Path, progress: Progress | None = None) -> None:
 def _same(size: tuple[int, int], first: str) -> Fit:
     def fit(picture: Image.Image, where: str) -> Image.Image:
         if (picture.height, picture.width) != size:
-            raise BenchError(f"{where} measures {picture.height}x{picture.width}, but {first} {size[0]}x{size[1]}; "
-                             "all pictures of a dataset must have one size.")
+            raise BenchError(
+                f"{where} measures {picture.height}x{picture.width}, but {first} {size[0]}x{size[1]}; "
+                "all pictures of a dataset must have one size."
+            )
         return picture
+
     return fit

@@ -20,8 +20,12 @@ ARCHIVES = {
     "kitti2015": ("data_scene_flow", "data_scene_flow_multiview"),
     "kitti2012": ("data_stereo_flow", "data_stereo_flow_multiview"),
 }
-SCENES = {("kitti2015", "training"): 200, ("kitti2015", "testing"): 200,
-          ("kitti2012", "training"): 194, ("kitti2012", "testing"): 195}
+SCENES = {
+    ("kitti2015", "training"): 200,
+    ("kitti2015", "testing"): 200,
+    ("kitti2012", "training"): 194,
+    ("kitti2012", "testing"): 195,
+}
 """Scenes of each part; frames _10 and _11 exist for all of them."""
 
 _CAMERAS = (("image_2", "image_3"), ("colored_0", "colored_1"))
@@ -71,8 +75,9 @@ def plan(places: Sequence[Path], split: str, scenes: Mapping[tuple[str, str], in
     return out
 
 
-def _frames(files: dict[str, Source], year: str, part: str, count: int, frames: Sequence[str]
-            ) -> tuple[list[_Frame], list[str]]:
+def _frames(
+    files: dict[str, Source], year: str, part: str, count: int, frames: Sequence[str]
+) -> tuple[list[_Frame], list[str]]:
     listed, missing = [], []
     for number in range(count):
         for frame in frames:

@@ -58,8 +58,10 @@ class PairSet:
 
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return ``(x, y)``, each uint8 (n, 3, H, W) on the CPU, 0 … 255."""
-        return (self._take(PICTURES, [self._items[i].x for i in indices]),
-                self._take(PICTURES, [self._items[i].y for i in indices]))
+        return (
+            self._take(PICTURES, [self._items[i].x for i in indices]),
+            self._take(PICTURES, [self._items[i].y for i in indices]),
+        )
 
     def labels(self, indices: Sequence[int]) -> Tensor | None:
         """Return the class labels of ``x``, uint8 (n, H, W), indices into the dataset's classes, where it has any."""
@@ -153,8 +155,9 @@ def load(name: Name, folder: Path, limit: int | None = None) -> PairSet:
         try:
             array = np.load(path, mmap_mode="r")
         except (OSError, ValueError) as error:
-            raise BenchError(f"{path} is missing or damaged; prepare the dataset again with `bench data prepare`."
-                             ) from error
+            raise BenchError(
+                f"{path} is missing or damaged; prepare the dataset again with `bench data prepare`."
+            ) from error
         if array.dtype != dtype or array.shape != shape:
             raise BenchError(f"{path} does not fit its manifest; prepare the dataset again with `bench data prepare`.")
         arrays[file] = array
@@ -167,5 +170,8 @@ def verify(folder: Path) -> list[str]:
     pictures = np.load(folder / PICTURES, mmap_mode="r")
     if len(pictures) != len(told.pictures):
         return [f"{folder / PICTURES} holds {len(pictures)} pictures, its manifest {len(told.pictures)}."]
-    return [f"{p.source}: its stored pixels differ from the manifest." for p, stored in
-            zip(told.pictures, pictures, strict=True) if pixel_hash(np.asarray(stored)) != p.pixels]
+    return [
+        f"{p.source}: its stored pixels differ from the manifest."
+        for p, stored in zip(told.pictures, pictures, strict=True)
+        if pixel_hash(np.asarray(stored)) != p.pixels
+    ]

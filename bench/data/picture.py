@@ -27,8 +27,10 @@ def fit_kitti(picture: Image.Image, name: str) -> Image.Image:
     """
     height, width = protocol.KITTI_CROP
     if picture.height < height or picture.width < width:
-        raise BenchError(f"{name} measures {picture.height}x{picture.width}, less than the protocol's crop of "
-                         f"{height}x{width}; give KITTI's original frames.")
+        raise BenchError(
+            f"{name} measures {picture.height}x{picture.width}, less than the protocol's crop of "
+            f"{height}x{width}; give KITTI's original frames."
+        )
     top, left = round((picture.height - height) / 2), round((picture.width - width) / 2)
     return fit_whole(picture.crop((left, top, left + width, top + height)), name)
 
@@ -40,8 +42,10 @@ def fit_whole(picture: Image.Image, name: str) -> Image.Image:
         BenchError: The frame is smaller than that.
     """
     if picture.height < protocol.HEIGHT or picture.width < protocol.WIDTH:
-        raise BenchError(f"{name} measures {picture.height}x{picture.width}, less than {protocol.HEIGHT}x"
-                         f"{protocol.WIDTH}; give the dataset's original frames.")
+        raise BenchError(
+            f"{name} measures {picture.height}x{picture.width}, less than {protocol.HEIGHT}x"
+            f"{protocol.WIDTH}; give the dataset's original frames."
+        )
     return picture.resize((protocol.WIDTH, protocol.HEIGHT), Image.Resampling.BILINEAR)
 
 
@@ -52,6 +56,8 @@ def fit_prepared(picture: Image.Image, name: str) -> Image.Image:
         BenchError: It has not.
     """
     if (picture.height, picture.width) != (protocol.HEIGHT, protocol.WIDTH):
-        raise BenchError(f"{name} measures {picture.height}x{picture.width}, not {protocol.HEIGHT}x{protocol.WIDTH}; "
-                         "give the folder of prepared pictures.")
+        raise BenchError(
+            f"{name} measures {picture.height}x{picture.width}, not {protocol.HEIGHT}x{protocol.WIDTH}; "
+            "give the folder of prepared pictures."
+        )
     return picture

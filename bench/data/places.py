@@ -76,8 +76,9 @@ def whole_folder(target: Path, size: int) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         where = error.filename or target
-        raise BenchError(f"Writing {where} failed ({error.strerror}); free some space or name another folder in "
-                         "BENCH_DATA_DIR.") from error
+        raise BenchError(
+            f"Writing {where} failed ({error.strerror}); free some space or name another folder in BENCH_DATA_DIR."
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
         with suppress(OSError):  # parents that were made for nothing; the first that holds something ends it

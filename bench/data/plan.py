@@ -87,8 +87,10 @@ def prepare(
             digest = pixel_hash(picture)
             if known is not None and known.get(source.name) != digest:
                 want = known.get(source.name, "listed")
-                raise BenchError(f"{source.where} is not the picture that {name.dataset} names: its pixels' sha256 is "
-                                 f"{digest[:12]}…, not {want[:12]}…; take the listed frame.")
+                raise BenchError(
+                    f"{source.where} is not the picture that {name.dataset} names: its pixels' sha256 is "
+                    f"{digest[:12]}…, not {want[:12]}…; take the listed frame."
+                )
             stored[row] = picture
             pictures.append(Picture(source.name, hashlib.sha256(data).hexdigest(), digest))
             if progress is not None:

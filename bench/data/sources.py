@@ -40,13 +40,15 @@ def _zip(path: Path) -> dict[str, Source]:
                 return archive.read(name)
             except (OSError, zipfile.BadZipFile, EOFError, ValueError) as error:
                 raise BenchError(f"{name} in {path} is damaged ({error}); download the archive again.") from error
+
         return read
 
     return {name: Source(name, f"{name} in {path}", reader(name)) for name in sorted(names)}
 
 
-def gather(places: Sequence[Path], wanted: Sequence[str], depth: int, tops: Sequence[str] | None = None
-           ) -> dict[str, Source]:
+def gather(
+    places: Sequence[Path], wanted: Sequence[str], depth: int, tops: Sequence[str] | None = None
+) -> dict[str, Source]:
     """Index the files of the archives or trees that are called like one of ``wanted``.
 
     Args:
@@ -85,5 +87,7 @@ def complain(dataset: str, missing: Sequence[str], looked: Sequence[Path]) -> Mi
     """Return the error for files that are not there, with their names."""
     shown = ", ".join(missing[:12]) + (f" and {len(missing) - 12} more" if len(missing) > 12 else "")
     where = ", ".join(str(p) for p in looked)
-    return MissingData(f"{dataset} lacks {len(missing)} files under {where}: {shown}; "
-                       "download the archive again, or add another --from.")
+    return MissingData(
+        f"{dataset} lacks {len(missing)} files under {where}: {shown}; "
+        "download the archive again, or add another --from."
+    )

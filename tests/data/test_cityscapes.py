@@ -18,8 +18,14 @@ from bench.data.plan import prepare
 from bench.data.synthdrive import render
 from bench.errors import BenchError, MissingData
 
-FRAMES = ["berlin_000001_000019", "aachen_000003_000019", "zurich_000000_000019", "aachen_000001_000019",
-          "aachen_000001_000020", "zurich_000002_000019"]
+FRAMES = [
+    "berlin_000001_000019",
+    "aachen_000003_000019",
+    "zurich_000000_000019",
+    "aachen_000001_000019",
+    "aachen_000001_000020",
+    "zurich_000002_000019",
+]
 COUNT = {"train": 0, "val": 0, "test": len(FRAMES)}
 
 

@@ -26,8 +26,10 @@ def test_list_tells_what_is_here() -> None:
 
 
 def test_list_needs_no_torch() -> None:
-    code = "import sys, bench.data; bench.data.available(); bench.data.open_pairs('synthdrive:check8'); " \
-           "print('torch' in sys.modules)"
+    code = (
+        "import sys, bench.data; bench.data.available(); bench.data.open_pairs('synthdrive:check8'); "
+        "print('torch' in sys.modules)"
+    )
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True).stdout == "False\n"
 
@@ -49,12 +51,19 @@ def test_prepare_and_verify_a_folder(tmp_path: Path) -> None:
 
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
-    for arguments, says in ((["prepare", "kiti"], "did you mean 'kitti'"),
-                            (["prepare", "kitti", "--from", str(tmp_path)], "data_scene_flow.zip"),
-                            (["prepare", "kitti", "--from", str(tmp_path / "no")], "does not exist"),
-                            (["verify", "kitti-mini"], "bench data prepare kitti-mini")):
-        done = subprocess.run([sys.executable, "-m", "bench", "data", *arguments], cwd=root, capture_output=True,
-                              text=True, env={"BENCH_DATA_DIR": str(tmp_path / "d"), "PATH": "", "HOME": str(tmp_path)})
+    for arguments, says in (
+        (["prepare", "kiti"], "did you mean 'kitti'"),
+        (["prepare", "kitti", "--from", str(tmp_path)], "data_scene_flow.zip"),
+        (["prepare", "kitti", "--from", str(tmp_path / "no")], "does not exist"),
+        (["verify", "kitti-mini"], "bench data prepare kitti-mini"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "bench", "data", *arguments],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            env={"BENCH_DATA_DIR": str(tmp_path / "d"), "PATH": "", "HOME": str(tmp_path)},
+        )
         assert done.returncode == 2
         lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("preparing")]
         assert len(lines) == 1

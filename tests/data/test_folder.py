@@ -57,10 +57,19 @@ def _spoil(path: Path, how: str) -> None:
         path.unlink()
 
 
-@pytest.mark.parametrize(("how", "says"), [
-    ("grey", "is greyscale"), ("16-bit grey", "16 bits a channel"), ("16-bit colour", "16 bits a channel"),
-    ("alpha", "has the mode RGBA"), ("other size", r"144x20\d, but .* 144x20\d"), ("cut short", "cannot be read"),
-    ("no picture", "cannot be read"), ("gone", "is missing; both folders")])
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("grey", "is greyscale"),
+        ("16-bit grey", "16 bits a channel"),
+        ("16-bit colour", "16 bits a channel"),
+        ("alpha", "has the mode RGBA"),
+        ("other size", r"144x20\d, but .* 144x20\d"),
+        ("cut short", "cannot be read"),
+        ("no picture", "cannot be read"),
+        ("gone", "is missing; both folders"),
+    ],
+)
 @pytest.mark.parametrize("victim", ["left/0.png", "right/2.png"])
 def test_bad_pictures(name: str, tmp_path: Path, how: str, says: str, victim: str) -> None:
     _spoil(tmp_path / victim, how)

@@ -26,8 +26,12 @@ ONE = {("kitti2015", "testing"): 1, ("kitti2012", "training"): 1, ("kitti2015", 
 def _layout(root: Path, shared: Path, names: tuple[str, str] = ("data_scene_flow", "data_stereo_flow")) -> Path:
     """Lay the real frames out as the archives do: scene 0 of each part, both frames."""
     raw = shared / "data" / "kitti-raw-layout"
-    for part, frame, source in (("testing", "10", "testing"), ("testing", "11", "testing"),
-                                ("training", "10", "training"), ("training", "11", "testing")):
+    for part, frame, source in (
+        ("testing", "10", "testing"),
+        ("testing", "11", "testing"),
+        ("training", "10", "training"),
+        ("training", "11", "testing"),
+    ):
         for side in ("image_2", "image_3"):
             found = raw / "data_scene_flow" / source / side / f"000001_{'10' if source == 'training' else frame}.png"
             target = root / names[0] / part / side / f"000000_{frame}.png"
@@ -62,27 +66,36 @@ def test_order_of_the_published_lists(tmp_path: Path, shared: Path) -> None:
     root = _layout(tmp_path, shared)
     train = kitti.plan([root], "train", ONE)
     assert [i.id for i in train.items] == [
-        "kitti2015-training-000000_10-lr", "kitti2015-training-000000_11-lr",
-        "kitti2015-training-000000_10-rl", "kitti2015-training-000000_11-rl",
-        "kitti2012-training-000000_10-lr", "kitti2012-training-000000_11-lr",
-        "kitti2012-training-000000_10-rl", "kitti2012-training-000000_11-rl",
+        "kitti2015-training-000000_10-lr",
+        "kitti2015-training-000000_11-lr",
+        "kitti2015-training-000000_10-rl",
+        "kitti2015-training-000000_11-rl",
+        "kitti2012-training-000000_10-lr",
+        "kitti2012-training-000000_11-lr",
+        "kitti2012-training-000000_10-rl",
+        "kitti2012-training-000000_11-rl",
     ]
     assert {i.scene for i in train.items} == {"kitti2015-training-000000", "kitti2012-training-000000"}
     left, right = train.items[0], train.items[2]
     assert (left.x, left.y) == (right.y, right.x)
     assert [i.id for i in kitti.plan([root], "val", ONE).items] == [
-        "kitti2015-testing-000000_11-lr", "kitti2015-testing-000000_11-rl"]
+        "kitti2015-testing-000000_11-lr",
+        "kitti2015-testing-000000_11-rl",
+    ]
     assert [i.id for i in kitti.plan([root], "test", ONE).items] == [
-        "kitti2015-testing-000000_10-lr", "kitti2015-testing-000000_10-rl"]
+        "kitti2015-testing-000000_10-lr",
+        "kitti2015-testing-000000_10-rl",
+    ]
 
 
 def test_zip_multiview_and_tree_give_the_same_manifest(tmp_path: Path, shared: Path) -> None:
     tree = _layout(tmp_path / "tree", shared)
     zips = tmp_path / "zips"
     zips.mkdir()
-    for old, new, rename in (("data_scene_flow", "data_scene_flow_multiview", {}),
-                             ("data_stereo_flow", "data_stereo_flow_multiview",
-                              {"colored_0": "image_2", "colored_1": "image_3"})):
+    for old, new, rename in (
+        ("data_scene_flow", "data_scene_flow_multiview", {}),
+        ("data_stereo_flow", "data_stereo_flow_multiview", {"colored_0": "image_2", "colored_1": "image_3"}),
+    ):
         with zipfile.ZipFile(zips / f"{new}.zip", "w") as archive:
             for path in sorted((tree / old).rglob("*.png")):
                 parts = [rename.get(p, p) for p in path.relative_to(tree / old).parts]
@@ -125,8 +138,10 @@ def _empty_stereo(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize(("size", "corner"), [
-    ((375, 1242), (2, 251)), ((376, 1241), (3, 250)), ((374, 1238), (2, 249)), ((370, 1224), (0, 242))])
+@pytest.mark.parametrize(
+    ("size", "corner"),
+    [((375, 1242), (2, 251)), ((376, 1241), (3, 250)), ((374, 1238), (2, 249)), ((370, 1224), (0, 242))],
+)
 def test_crop_rounds_half_to_even(size: tuple[int, int], corner: tuple[int, int]) -> None:
     frame = picture(*size, 3)
     top, left = corner

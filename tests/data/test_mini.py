@@ -36,8 +36,9 @@ def test_unprepared_says_the_command() -> None:
 
 def test_prepare_verify_open(shared: Path) -> None:
     where = str(shared / "data" / "kitti-mini")
-    done = CliRunner().invoke(command, ["prepare", "kitti-mini", "--split", "test", "--from", where],
-                              catch_exceptions=False)
+    done = CliRunner().invoke(
+        command, ["prepare", "kitti-mini", "--split", "test", "--from", where], catch_exceptions=False
+    )
     assert "56 pairs" in done.output
     assert ("kitti-mini", "test", "ok") in available()
     assert CliRunner().invoke(command, ["verify", "kitti-mini"]).output == "kitti-mini:test: ok\n"

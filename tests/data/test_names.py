@@ -8,15 +8,18 @@ from bench.data.names import count_of, parse
 from bench.errors import BenchError, UnknownName
 
 
-@pytest.mark.parametrize(("text", "split", "want"), [
-    ("synthdrive", None, ("synthdrive", "test", "test")),
-    ("synthdrive:test32", None, ("synthdrive", "test", "test32")),
-    ("synthdrive", "test32", ("synthdrive", "test", "test32")),
-    ("synthdrive:test32", "test", ("synthdrive", "test", "test32")),
-    ("synthdrive:check8", None, ("synthdrive", "val", "check8")),
-    ("synthdrive:train12", None, ("synthdrive", "train", "train12")),
-    ("kitti:val", None, ("kitti", "val", "val")),
-])
+@pytest.mark.parametrize(
+    ("text", "split", "want"),
+    [
+        ("synthdrive", None, ("synthdrive", "test", "test")),
+        ("synthdrive:test32", None, ("synthdrive", "test", "test32")),
+        ("synthdrive", "test32", ("synthdrive", "test", "test32")),
+        ("synthdrive:test32", "test", ("synthdrive", "test", "test32")),
+        ("synthdrive:check8", None, ("synthdrive", "val", "check8")),
+        ("synthdrive:train12", None, ("synthdrive", "train", "train12")),
+        ("kitti:val", None, ("kitti", "val", "val")),
+    ],
+)
 def test_parse(text: str, split: str | None, want: tuple[str, str, str]) -> None:
     name = parse(text, split)
     assert (name.dataset, name.split, name.subset) == want

@@ -81,14 +81,19 @@ def test_first_test_pair_matches_the_committed_hash() -> None:
     assert have == embedded.known()["test"][0]
 
 
-@pytest.mark.parametrize("isa", [{"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
-                                 {"ATEN_CPU_CAPABILITY": "default"}])
+@pytest.mark.parametrize(
+    "isa", [{"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}, {"ATEN_CPU_CAPABILITY": "default"}]
+)
 def test_other_instruction_sets_give_the_same_pixels(tmp_path: Path, isa: dict[str, str]) -> None:
     seeds = embedded.seeds("val", 2)
     out = tmp_path / "o.npz"
     root = str(Path(__file__).parents[2])
-    subprocess.run([sys.executable, "-m", "bench.data.synthdrive", str(out), "float64", ",".join(map(str, seeds))],
-                   env={**os.environ, **isa, "PYTHONPATH": root}, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "bench.data.synthdrive", str(out), "float64", ",".join(map(str, seeds))],
+        env={**os.environ, **isa, "PYTHONPATH": root},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     done = np.load(out)
     have = [[pixel_hash(done[s][k]) for s in ("left", "right")] for k in range(2)]
     assert have == embedded.known()["val"][:2]

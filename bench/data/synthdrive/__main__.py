@@ -16,9 +16,14 @@ def main(out: str, dtype: str, seeds: str) -> None:
     torch.set_num_threads(1)
     done = render([int(s) for s in seeds.split(",")], getattr(torch, dtype), progress=_tell)
     np.savez(
-        Path(out), left=done.left.numpy(), right=done.right.numpy(), disparity=done.disparity.numpy(),
-        disparity_right=done.disparity_right.numpy(), labels=done.labels.numpy(),
-        labels_right=done.labels_right.numpy(), captions=np.array(done.captions),
+        Path(out),
+        left=done.left.numpy(),
+        right=done.right.numpy(),
+        disparity=done.disparity.numpy(),
+        disparity_right=done.disparity_right.numpy(),
+        labels=done.labels.numpy(),
+        labels_right=done.labels_right.numpy(),
+        captions=np.array(done.captions),
     )
 
 

@@ -30,8 +30,20 @@ from bench.data.synthdrive.shade import Shade
 from bench.data.synthdrive.trace import BASELINE, FOCAL, HEIGHT, OVER, WIDTH, Hits, Tracer
 
 CLASSES = ("sky", "road", "sidewalk", "terrain", "building", "wall", "vehicle", "pole", "sign", "vegetation", "person")
-_CLASS = {SKY: 0, FACADE: 4, ROOF: 4, WALL: 5, PAINT: 6, GLASS: 6, WHEELS: 6, POST: 7, SIGN: 8, LEAVES: 9, HEDGE: 9,
-          CLOTH: 10}
+_CLASS = {
+    SKY: 0,
+    FACADE: 4,
+    ROOF: 4,
+    WALL: 5,
+    PAINT: 6,
+    GLASS: 6,
+    WHEELS: 6,
+    POST: 7,
+    SIGN: 8,
+    LEAVES: 9,
+    HEDGE: 9,
+    CLOTH: 10,
+}
 
 
 @dataclass(frozen=True)

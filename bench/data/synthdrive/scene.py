@@ -82,8 +82,16 @@ class Scene:
         self.counts[what] = self.counts.get(what, 0) + 1
 
 
-def box(x: float, z: float, bearing: float, size: tuple[float, float, float], low: float, kinds: list[int],
-        params: list[float], taper: tuple[float, float] = (0.0, 0.0)) -> Poly:
+def box(
+    x: float,
+    z: float,
+    bearing: float,
+    size: tuple[float, float, float],
+    low: float,
+    kinds: list[int],
+    params: list[float],
+    taper: tuple[float, float] = (0.0, 0.0),
+) -> Poly:
     """Return a box of (length along z, height, width along x), turned by ``bearing``, its top drawn in by ``taper``.
 
     Faces: right, left, back, front, top.
@@ -97,8 +105,11 @@ def box(x: float, z: float, bearing: float, size: tuple[float, float, float], lo
     norm = np.sqrt((local**2).sum(1, keepdims=True))
     normals = (local / norm) @ turn.T
     base = np.array([x, low, z])
-    corners = np.array([[sx * width / 2, sy * height, sz * length / 2]
-                        for sx in (-1, 1) for sy in (0, 1) for sz in (-1, 1)]) @ turn.T + base
+    corners = (
+        np.array([[sx * width / 2, sy * height, sz * length / 2] for sx in (-1, 1) for sy in (0, 1) for sz in (-1, 1)])
+        @ turn.T
+        + base
+    )
     return Poly(normals, foot / norm[:, 0] + normals @ base, kinds, corners, params)
 
 
@@ -109,10 +120,24 @@ def colour_of(draw: Draw, tones: tuple[tuple[float, float, float], ...], spread:
     return [min(1.0, max(0.01, t * gain * draw(0.94, 1.06))) for t in tone]
 
 
-CARS = ((0.6, 0.6, 0.62), (0.05, 0.05, 0.06), (0.7, 0.7, 0.69), (0.25, 0.27, 0.3), (0.35, 0.03, 0.03),
-        (0.04, 0.08, 0.25), (0.12, 0.13, 0.14), (0.7, 0.68, 0.62))
-WALLS = ((0.6, 0.55, 0.47), (0.63, 0.63, 0.61), (0.45, 0.24, 0.17), (0.55, 0.44, 0.29),
-         (0.37, 0.35, 0.33), (0.5, 0.48, 0.46))
+CARS = (
+    (0.6, 0.6, 0.62),
+    (0.05, 0.05, 0.06),
+    (0.7, 0.7, 0.69),
+    (0.25, 0.27, 0.3),
+    (0.35, 0.03, 0.03),
+    (0.04, 0.08, 0.25),
+    (0.12, 0.13, 0.14),
+    (0.7, 0.68, 0.62),
+)
+WALLS = (
+    (0.6, 0.55, 0.47),
+    (0.63, 0.63, 0.61),
+    (0.45, 0.24, 0.17),
+    (0.55, 0.44, 0.29),
+    (0.37, 0.35, 0.33),
+    (0.5, 0.48, 0.46),
+)
 GREENS = ((0.08, 0.12, 0.03), (0.1, 0.13, 0.04), (0.055, 0.09, 0.025), (0.15, 0.14, 0.04), (0.07, 0.1, 0.05))
 
 
@@ -123,14 +148,24 @@ def add_car(scene: Scene, draw: Draw, x: float, z: float, bearing: float) -> Non
     body, cabin = draw(0.72, 0.85) + 0.2 * van, draw(0.55, 0.68) + 0.35 * van
     colour = colour_of(draw, CARS, 0.2)
     params = [*colour, length, body, width, draw(0, 50)]
-    scene.objects.append(box(x, z, bearing, (length, body, width), 0.18, [WHEELS, WHEELS, PAINT, PAINT, PAINT],
-                             params, (0.06, 0.08)))
+    scene.objects.append(
+        box(x, z, bearing, (length, body, width), 0.18, [WHEELS, WHEELS, PAINT, PAINT, PAINT], params, (0.06, 0.08))
+    )
     back = -draw(0.05, 0.4) if not van else 0.0
     c, s = math.cos(bearing), math.sin(bearing)
     roof = length * (0.62 if not van else 0.85)
-    scene.objects.append(box(x + s * back, z + c * back, bearing, (roof, cabin, width - 0.12), 0.18 + body,
-                             [GLASS, GLASS, GLASS, GLASS, PAINT], [*colour, roof, cabin, width - 0.12, params[6]],
-                             (0.18, 0.45 if not van else 0.15)))
+    scene.objects.append(
+        box(
+            x + s * back,
+            z + c * back,
+            bearing,
+            (roof, cabin, width - 0.12),
+            0.18 + body,
+            [GLASS, GLASS, GLASS, GLASS, PAINT],
+            [*colour, roof, cabin, width - 0.12, params[6]],
+            (0.18, 0.45 if not van else 0.15),
+        )
+    )
     scene.blots.append((x, z, width / 2 + 0.12, length / 2 + 0.12, bearing, 0.0))
     scene.blots.append((x, z, width / 2, length / 2, bearing, 1.0))
     scene.count("car")
@@ -144,8 +179,18 @@ def add_tree(scene: Scene, draw: Draw, x: float, z: float, tall: float) -> None:
     scene.objects.append(Post(x, z, tall * draw(0.012, 0.022) + 0.04, 0.0, centre, [0.12, 0.09, 0.07, draw(0, 50)]))
     for i, at in enumerate((-0.75, -0.35, 0.05, 0.5)):
         wide = math.sqrt(1 - at * at)
-        scene.objects.append(Card(x + draw(-0.15, 0.15) * rx, z + at * rx, draw(-0.25, 0.25), rx * wide * 1.5,
-                                  centre - ry * 1.4, centre + ry * 1.5, CROWN, LEAVES,
-                                  [*green, rx * wide, ry * (0.5 + 0.5 * wide), centre, draw(0, 50), 1.15 - 0.22 * i]))
+        scene.objects.append(
+            Card(
+                x + draw(-0.15, 0.15) * rx,
+                z + at * rx,
+                draw(-0.25, 0.25),
+                rx * wide * 1.5,
+                centre - ry * 1.4,
+                centre + ry * 1.5,
+                CROWN,
+                LEAVES,
+                [*green, rx * wide, ry * (0.5 + 0.5 * wide), centre, draw(0, 50), 1.15 - 0.22 * i],
+            )
+        )
     scene.blots.append((x, z, rx, rx * 1.1, 0.0, centre))
     scene.count("tree")

@@ -81,12 +81,12 @@ def _facade(s: Shade, at: Tensor, p: Tensor, foot: Tensor) -> tuple[Tensor, Tens
     bar = window & ((a < 0.035) | ((b < 0.03) & (p[:, 9] > 0.65)))
     which = sample(1, iu * 0.37 + p[:, 7], iv * 0.53, 0.01, 0.01)
     dirt = sample(0, u, v * 0.7, foot, 0.012)
-    brick = ((v / 0.075).floor() * 0.5 + u / 0.25)
+    brick = (v / 0.075).floor() * 0.5 + u / 0.25
     joint = (((v / 0.075) % 1 < 0.16) | (brick % 1 < 0.06)) & (p[:, 8] > 0.5)
     wall = p[:, :3] * (1 + 0.10 * p[:, 9:10] * 0.8 * dirt[:, None]).clamp(min=0.3)
     wall = torch.where(joint[:, None], wall * 0.82, wall)
     wall = torch.where((v < 0.5)[:, None], wall * 0.6, wall)
-    glass = (0.07 + 0.05 * which.clamp(min=0) + 0.06 * sample(0, u * 0.6, v * 0.6, foot, 0.01).clamp(min=0))
+    glass = 0.07 + 0.05 * which.clamp(min=0) + 0.06 * sample(0, u * 0.6, v * 0.6, foot, 0.01).clamp(min=0)
     glass = torch.where((which > 0.9) & (b > 0.05), glass + 0.25, glass)[:, None] * p.new_tensor([0.9, 1.0, 1.15])
     albedo = torch.where(window[:, None], glass, torch.where(frame[:, None], (wall * 1.2).clamp(max=0.7), wall))
     albedo = torch.where(bar[:, None], wall.clamp(min=0.4), albedo)
@@ -176,7 +176,16 @@ def _cloth(s: Shade, at: Tensor, p: Tensor, foot: Tensor) -> tuple[Tensor, Tenso
 
 
 SHADERS: dict[int, Shader] = {
-    GROUND: lambda s, at, p, foot: ground.shade(s.scene, s.hits, at, foot), FACADE: _facade, ROOF: _roof,
-    PAINT: _paint, GLASS: _glass, WHEELS: _wheels, POST: _plain, LEAVES: _leaves, SIGN: _sign, HEDGE: _hedge,
-    WALL: _wall, CLOTH: _cloth,
+    GROUND: lambda s, at, p, foot: ground.shade(s.scene, s.hits, at, foot),
+    FACADE: _facade,
+    ROOF: _roof,
+    PAINT: _paint,
+    GLASS: _glass,
+    WHEELS: _wheels,
+    POST: _plain,
+    LEAVES: _leaves,
+    SIGN: _sign,
+    HEDGE: _hedge,
+    WALL: _wall,
+    CLOTH: _cloth,
 }

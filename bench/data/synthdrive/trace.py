@@ -166,8 +166,9 @@ class Tracer:
 
     def _post(self, i: int, post: Post) -> None:
         r = post.radius
-        corners = np.array([[post.x + a * r, y, post.z + b * r] for a in (-1, 1) for b in (-1, 1)
-                            for y in (post.low, post.high)])
+        corners = np.array(
+            [[post.x + a * r, y, post.z + b * r] for a in (-1, 1) for b in (-1, 1) for y in (post.low, post.high)]
+        )
         window = self.window(corners)
         if window is None:
             return
@@ -189,8 +190,13 @@ class Tracer:
     def _card(self, i: int, card: Card) -> None:
         ex, ez = math.cos(card.bearing), -math.sin(card.bearing)
         nx, nz = ez, -ex
-        corners = np.array([[card.x + s * card.half * ex, y, card.z + s * card.half * ez]
-                            for s in (-1, 1) for y in (card.low, card.high)])
+        corners = np.array(
+            [
+                [card.x + s * card.half * ex, y, card.z + s * card.half * ez]
+                for s in (-1, 1)
+                for y in (card.low, card.high)
+            ]
+        )
         window = self.window(corners)
         if window is None:
             return
@@ -212,8 +218,12 @@ class Tracer:
         """Return which points of a card are there, and how brightly the sun lights them."""
         p = card.params
         mid, tall = (card.low + card.high) / 2, (card.high - card.low) / 2
-        lit = torch.full_like(s, abs(math.sin(card.bearing) * self.scene.sun[0] - math.cos(card.bearing)
-                                     * self.scene.sun[2]) if self.scene.sun[2] < 0.2 else 0.0)
+        lit = torch.full_like(
+            s,
+            abs(math.sin(card.bearing) * self.scene.sun[0] - math.cos(card.bearing) * self.scene.sun[2])
+            if self.scene.sun[2] < 0.2
+            else 0.0,
+        )
         if card.shape == CROWN:
             a, b = s / p[3], (y - p[5]) / p[4]
             rough = sample(0, s + p[6], y + p[6] * 3.1, foot, 0.02)
