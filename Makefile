@@ -30,7 +30,7 @@ test: lint types ## Style, types and all tests
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff
-	$(PY) -m ruff check .
+	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
 types: $(STAMP) ## mypy --strict on bench/
 	$(PY) -m mypy
