@@ -97,6 +97,12 @@ class Engine:
             scorer.wanted = wanted
             scorer.reset()
 
+    def halve(self) -> bool:
+        """Let half as many pictures go through a network together from now on; False where each goes alone already."""
+        alone = self._chunk == 1
+        self._chunk = max(1, self._chunk // 2)
+        return not alone
+
     def update(self, recon: Tensor, orig: Tensor, ids: Sequence[str], labels: Tensor | None = None) -> None:
         """Score a batch.
 

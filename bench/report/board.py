@@ -102,10 +102,14 @@ def read_boards(stores: Sequence[Path]) -> list[Board]:
     if not full:
         names = ", ".join(map(str, stores))
         raise BenchError(f"There are no results in {names}; `bench run --method jpeg,copy-y` makes some.")
-    units = pd.concat([load(store, "set") for store in full], ignore_index=True)
-    items = pd.concat([load(store, "items") for store in full], ignore_index=True)
-    units = units.sort_values(["created", "key"], kind="stable").drop_duplicates("key", keep="last")
-    items = items.drop_duplicates(["key", "item"], keep="last")
+    units = pd.concat([load(store, "set").assign(_store=i) for i, store in enumerate(full)], ignore_index=True)
+    items = pd.concat([load(store, "items").assign(_store=i) for i, store in enumerate(full)], ignore_index=True)
+    # Of a unit that lies in two stores, one that was measured counts before one that failed, then the newest; its
+    # items come from the same store.
+    units = units.assign(_good=units.status == "ok").sort_values(["_good", "created", "key"], kind="stable")
+    units = units.drop_duplicates("key", keep="last")
+    items = items.merge(units[["key", "_store"]], on=["key", "_store"]).drop(columns="_store")
+    units = units.drop(columns=["_store", "_good"])
     boards = []
     for track, rows in units.groupby(TRACK, sort=True):
         whole = rows[~rows.partial.astype(bool)]

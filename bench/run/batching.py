@@ -85,13 +85,13 @@ def batches(start: int, stop: int, size: int, work: Callable[[list[int]], None])
             if size == 1:
                 raise OutOfMemory(f"One item alone does not fit into memory: {' '.join(str(error).split())}") from error
             size //= 2
-            _release()
+            release()
             continue
         yield end - start
         start = end
 
 
-def _release() -> None:
+def release() -> None:
     """Give cached GPU memory back before a smaller attempt."""
     import gc
 

@@ -43,8 +43,8 @@ def look(folder: Path, key: str, metrics: tuple[str, ...]) -> tuple[str, str, tu
 
 def _settled(name: str, status: str | None) -> bool:
     """Whether computing a metric again could give nothing new."""
-    if status in ("ok", "skipped", "error"):
-        return True  # "error" is the engine's verdict on these very pictures; what raises leaves no run.json
+    if status in ("ok", "skipped"):
+        return True  # "skipped" is the engine's verdict on these very pictures
     if status == "no-weights":
         return bool(missing_weights(name))
     if status == "not-installed":

@@ -21,7 +21,7 @@ from bench.run.shards import Decoded, Streams, load_decoded, load_streams, save_
 from bench.run.status import classify
 from bench.run.write import write_failure, write_unit
 from bench.store import provenance
-from bench.store.atomic import need_space
+from bench.store.atomic import StoreError, need_space
 from bench.store.table import read_run
 
 BYTES_A_UNIT = 200_000
@@ -120,7 +120,7 @@ def execute(plan: Plan, device: str, watcher: Watcher, engine: CodingEngine | No
         The outcome of each unit, once it is written.
 
     Raises:
-        BenchError: The disk is full; every other failure of a unit is an outcome.
+        StoreError: The disk is full; every other failure of a unit is an outcome.
     """
     make_exact()
     scorer = Scorer(device)
@@ -134,9 +134,9 @@ def execute(plan: Plan, device: str, watcher: Watcher, engine: CodingEngine | No
                 assert plan.pairs is not None
                 scores = scorer.score(plan.pairs, decoded, unit.metrics, watcher.advance)
                 run = write_unit(unit, plan, streams, decoded, scores)
+            except StoreError:
+                raise
             except Exception as error:
-                if isinstance(error, BenchError) and isinstance(error.__cause__, OSError):
-                    raise  # no space left: the next unit would end the same way
                 status, reason = classify(error)
                 write_failure(unit, plan, status, reason)
                 yield Outcome(unit, status, reason)

@@ -213,7 +213,11 @@ def _units(
     path = request.weights or point.weights
     if path is not None and not path.is_file():
         digest = point.sha256 or ""
-        fault = fault or ("no-weights", f"{info.full_name} {point.name} needs {path.name}, which is not here.")
+        fault = fault or (
+            "no-weights",
+            f"{info.full_name} {point.name} needs {path.name}, which is not here: "
+            "`bench train` makes it, or name your own with --weights.",
+        )
     else:
         digest = (point.sha256 if request.weights is None else None) or (file_sha256(path) if path else "")
     if pairs is not None and info.sizes not in (None, (pairs.height, pairs.width)):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bench.run.batching import release
 from bench.run.shards import Decoded
+from bench.run.status import is_out_of_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,9 +59,11 @@ class Scorer:
             decoded: The reconstructions, in the order of the set.
             metrics: Names; empty means nothing to do.
             advance: Called with the number of items done.
+
+        Raises:
+            Exception: What the engine raises; where memory runs out, only once each picture goes alone.
         """
         import numpy as np
-        import torch
 
         from bench.metrics.engine import Engine
 
@@ -68,19 +72,37 @@ class Scorer:
         if metrics not in self._engines:
             self._engines[metrics] = Engine(metrics, device=self.device, batch_size=CHUNK)
         engine = self._engines[metrics]
-        engine.reset()
-        label_of = getattr(pairs, "labels", None)
-        for start in range(0, len(pairs), CHUNK):
-            indices = list(range(start, min(start + CHUNK, len(pairs))))
-            x, _ = pairs.batch(indices)
-            pictures = torch.from_numpy(np.array(decoded.pictures[start : start + len(indices)]))
-            labels = label_of(indices) if label_of is not None else None
-            engine.update(pictures, x, [pairs.ids[i] for i in indices], labels=labels)
-            advance(len(indices))
-        items, sets = engine.finish(pairs.scenes)
+        counted = 0
+        while True:
+            engine.reset()
+            try:
+                for stop in _feed(engine, pairs, decoded):
+                    advance(max(0, stop - counted))
+                    counted = max(stop, counted)
+                items, sets = engine.finish(pairs.scenes)
+                break
+            except Exception as error:
+                if not (is_out_of_memory(error) and engine.halve()):
+                    raise
+            release()
         statuses = {
             name: {"status": engine.statuses.get(name, "ok")}
             | ({"reason": engine.reasons[name]} if engine.reasons.get(name) else {})
             for name in metrics
         }
         return Scores({k: np.asarray(v, np.float64) for k, v in items.items()}, dict(sets), statuses)
+
+
+def _feed(engine: Any, pairs: PairSet, decoded: Decoded) -> Iterator[int]:
+    """Give the engine every pair once, and say after each batch how many it has had."""
+    import numpy as np
+    import torch
+
+    label_of = getattr(pairs, "labels", None)
+    for start in range(0, len(pairs), CHUNK):
+        indices = list(range(start, min(start + CHUNK, len(pairs))))
+        x, _ = pairs.batch(indices)
+        pictures = torch.from_numpy(np.array(decoded.pictures[start : start + len(indices)]))
+        labels = label_of(indices) if label_of is not None else None
+        engine.update(pictures, x, [pairs.ids[i] for i in indices], labels=labels)
+        yield start + len(indices)

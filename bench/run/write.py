@@ -79,7 +79,7 @@ def write_unit(unit: Unit, plan: Plan, streams: Streams, decoded: Decoded, score
         "side_ms": list(decoded.side_ms),
     }
     before = read_run(unit.folder)
-    kept = before if before.get("status") == "ok" and before.get("key") == unit.key else {}
+    kept = before if unit.state == "score" else {}  # what is coded anew has nothing whole to keep
     item_metrics, set_metrics = _earlier(unit, kept)
     item_metrics |= {name: [float(v) for v in values] for name, values in scores.items.items()}
     set_metrics |= scores.sets

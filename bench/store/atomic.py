@@ -14,12 +14,16 @@ from typing import IO, Any
 from bench.errors import BenchError
 
 
+class StoreError(BenchError):
+    """The disk is full or a folder cannot be written: whatever comes next would end the same way."""
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that takes its place when the block ends well.
 
     Raises:
-        BenchError: The disk is full, or ``path`` cannot be written; it is then as it was before.
+        StoreError: The disk is full, or ``path`` cannot be written; it is then as it was before.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -32,10 +36,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         _sync_folder(path.parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise BenchError(
+            raise StoreError(
                 f"No space left on the disk of {path.parent}; free some, or choose another --out."
             ) from error
-        raise BenchError(f"{path} cannot be written ({error.strerror or error}); choose another --out.") from error
+        raise StoreError(f"{path} cannot be written ({error.strerror or error}); choose another --out.") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

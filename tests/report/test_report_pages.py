@@ -165,6 +165,18 @@ def test_failures_are_listed_with_their_reason_until_they_succeed(
     assert [point.rate for point in board.entrants[0].plain] == ["r1"]
 
 
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_what_one_store_measured_no_failure_in_another_hides(
+    sweep: Sweep, tmp_path: Path, monkeypatch: Any, order: tuple[str, str], first: str
+) -> None:
+    for store in (first, "b" if first == "a" else "a"):
+        monkeypatch.setattr(Toy, "fail", "the sky fell" if store == "b" else "")
+        sweep("Toy", rates=("r1",), out=tmp_path / store)
+    board = read_boards([tmp_path / store for store in order])[0]
+    assert board.absent == [] and [point.rate for point in board.entrants[0].plain] == ["r1"]
+
+
 def test_repetitions_show_their_spread(sweep: Sweep, tmp_path: Path) -> None:
     sweep("Noisy", repetitions=3)
     point = read_boards([tmp_path / "runs"])[0].entrants[0].plain[0]

@@ -229,3 +229,51 @@ def test_a_missing_number_is_null_and_never_zero(sweep: Sweep, tmp_path: Path) -
     items = bench.results.load(tmp_path / "runs")
     assert items.bits_estimated.isna().all()
     assert all(math.isfinite(v) for v in items.psnr)
+
+
+def test_scoring_out_of_memory_goes_on_with_fewer_pictures_together(sweep: Sweep, monkeypatch: Any) -> None:
+    plain, left = Engine.update, [2]
+
+    def full(self: Engine, *given: Any, **named: Any) -> None:
+        plain(self, *given, **named)  # what was taken in before memory ran out must not count twice
+        if left[0] > 0:
+            raise RuntimeError("CUDA out of memory: pretended")
+
+    def halve(self: Engine) -> bool:
+        left[0] -= 1
+        return left[0] >= 0
+
+    monkeypatch.setattr(Engine, "halve", halve, raising=False)
+    _, expected = sweep("Toy", rates=("r1",))
+    monkeypatch.setattr(Engine, "update", full)
+    _, outcomes = sweep("Toy", rates=("r1",), options={"mix": 0.5001})
+    assert left[0] == 0 and outcomes[0].status == "ok"
+    assert outcomes[0].summary["psnr_pooled"] == pytest.approx(expected[0].summary["psnr_pooled"], abs=0.05)
+    left[0] = 0
+    monkeypatch.setattr(Engine, "update", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
+    _, outcomes = sweep("Toy", rates=("r2",))
+    assert outcomes[0].status == "oom"
+
+
+def test_a_codec_that_cannot_open_a_file_ends_its_unit_and_not_the_sweep(sweep: Sweep, monkeypatch: Any) -> None:
+    def unreadable(self: Toy, *_: Any) -> None:
+        if self.rate.name == "r1":
+            try:
+                Path("nowhere", "at all").read_bytes()
+            except OSError as error:
+                raise BenchError("the table cannot be read") from error
+        return encode(self, *_)
+
+    encode = Toy.encode
+    monkeypatch.setattr(Toy, "encode", unreadable)
+    _, outcomes = sweep("Toy", rates=("r1", "r2"))
+    assert [(o.status, o.reason) for o in outcomes] == [("error", "the table cannot be read"), ("ok", "")]
+
+
+@pytest.mark.parametrize("name", ["items.parquet", "set.parquet"])
+def test_a_unit_that_lost_a_table_is_made_whole_again(sweep: Sweep, tmp_path: Path, name: str) -> None:
+    plan, _ = sweep("Toy", rates=("r1",))
+    (plan.units[0].folder / name).unlink()
+    plan, outcomes = sweep("Toy", rates=("r1",))
+    assert plan.units[0].state == "code" and outcomes[0].status == "ok"
+    assert len(bench.results.load(tmp_path / "runs")) == 8
