@@ -139,7 +139,11 @@ def registered() -> Iterator[CodecInfo]:
             continue
         for variant in method.variants:
             for preset in method.presets:
-                yield method.describe(variant, preset)
+                try:
+                    info = method.describe(variant, preset)
+                except BenchError:  # not every variant has every preset
+                    continue
+                yield info
 
 
 def _by_id(codec_id: int) -> CodecInfo:
@@ -152,6 +156,8 @@ def _by_id(codec_id: int) -> CodecInfo:
 def _by_name(text: str) -> CodecInfo:
     name, _, preset = text.partition("/")
     try:
+        if "." in name.partition(":")[0]:  # package.module:Class: no file may have a module imported
+            raise UnknownName(f"{name!r} is no registered name.")
         return codec_info(name, preset)
     except UnknownName as error:
         raise BitstreamError(f"The compressed file was written by {text!r}, which is not installed here.") from error

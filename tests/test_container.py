@@ -79,6 +79,12 @@ def test_foreign_and_unknown_codecs_are_refused() -> None:
         unpack(pack(plug_in, RATES[0], payload, 128, 256))
 
 
+def test_a_file_never_has_a_module_imported() -> None:
+    intruder = replace(ONE, codec_id=0, name="tests.no_such_module")
+    with pytest.raises(BitstreamError, match="not installed here"):
+        unpack(pack(intruder, RATES[0], Payload({"latent": b""}), 128, 256))
+
+
 def test_bytes_behind_a_codec_without_sections_are_damage() -> None:
     data = pack(NONE, RATES[0], Payload({}), 128, 256)
     assert len(data) == 8 and unpack(data, NONE).payload.bits == 0

@@ -11,7 +11,7 @@ import pytest
 from bench.codec import RatePoint
 from bench.conformance.target import Target
 from bench.conformance.trial import ITEMS, Trial
-from bench.container import unpack
+from bench.container import registered, unpack
 from bench.errors import BenchError, BitstreamError
 from bench.run.batching import make_exact
 
@@ -50,6 +50,9 @@ class ConformanceSuite:
         assert [(rate.name, rate.index) for rate in info.rates] == [(f"r{i + 1}", i) for i in range(len(info.rates))]
         assert all(isinstance(rate, RatePoint) for rate in info.rates) and info.rates
         assert len(info.sections) <= 15 and len(set(info.sections)) == len(info.sections)
+        others = [other for other in registered() if other.codec_id == info.codec_id != 0]
+        named = {(other.full_name, other.preset) for other in others}
+        assert named <= {(info.full_name, info.preset)}, f"identifier {info.codec_id} is taken; plug-ins declare 0"
         assert info.name and info.variant and info.title and info.revision >= 1 and info.codec_id >= 0
 
     def test_bytes_out_of_pictures_and_pictures_out_of_bytes(self, trial: Trial) -> None:
