@@ -150,6 +150,10 @@ def check(name: Name) -> list[str]:
     want_count = EXPECTED.get((name.dataset, name.subset))
     if want_count is not None and len(told.items) != want_count:
         lines.append(f"{name.full} holds {len(told.items)} pairs in place of {want_count}.")
+    if name.dataset == "synthdrive":
+        listed = [h for pair in embedded.known().get(name.split, []) for h in pair]
+        both = zip(told.pictures, listed, strict=False)
+        lines += [f"{p.source}: not the committed picture." for p, h in both if p.pixels != h]
     if name.dataset == "kitti-mini":
         known = {f"{r['split']}/{s}/{r['file']}": r[f"{s}_pixels"] for r in mini.frames() for s in ("left", "right")}
         lines += [f"{p.source}: not the listed picture." for p in told.pictures if known.get(p.source) != p.pixels]

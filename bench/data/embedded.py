@@ -44,11 +44,11 @@ def count(name: Name) -> int:
     return count_of(name.subset) or COUNTS[name.subset]
 
 
-def seeds(split: str, number: int) -> list[int]:
+def seeds(split: str, number: int) -> range:
     """Return the seeds of the first ``number`` scenes of a split; splits never share one."""
     if number > 10_000_000:
         raise BenchError(f"synthdrive has 10,000,000 scenes a split, not {number}; ask for fewer.")
-    return [_FIRST_SEED[split] + i for i in range(number)]
+    return range(_FIRST_SEED[split], _FIRST_SEED[split] + number)
 
 
 def folder(name: Name) -> Path:
@@ -153,7 +153,7 @@ def _compare(name: Name, told: Manifest) -> None:
         )
 
 
-def _render(wanted: list[int], dtype: str, scratch: Path, progress: Progress | None) -> list[Path]:
+def _render(wanted: range, dtype: str, scratch: Path, progress: Progress | None) -> list[Path]:
     """Render in as many processes as there are cores, each with one thread; return their files in order."""
     workers = max(
         1,
@@ -180,10 +180,10 @@ def _render(wanted: list[int], dtype: str, scratch: Path, progress: Progress | N
     try:
         for k in range(workers):
             out, log = scratch / f"{k}.npz", scratch / f"{k}.log"
-            listed = ",".join(map(str, wanted[cuts[k] : cuts[k + 1]]))
+            part = wanted[cuts[k] : cuts[k + 1]]
             with log.open("w") as errors:
                 job = subprocess.Popen(
-                    [sys.executable, "-m", "bench.data.synthdrive", str(out), dtype, listed],
+                    [sys.executable, "-m", "bench.data.synthdrive", str(out), dtype, str(part.start), str(len(part))],
                     env=env,
                     stdout=subprocess.PIPE,
                     stderr=errors,

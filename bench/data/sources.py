@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +30,17 @@ def _tree(root: Path) -> dict[str, Source]:
 
 def _zip(path: Path) -> dict[str, Source]:
     try:
-        names = [i.filename for i in zipfile.ZipFile(path).infolist() if not i.is_dir()]
+        archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
         raise BenchError(f"{path} is not an intact zip archive ({error}); download it again.") from error
-    archive = zipfile.ZipFile(path)
+    names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
 
     def reader(name: str) -> Callable[[], bytes]:
         def read() -> bytes:
             try:
                 return archive.read(name)
-            except (OSError, zipfile.BadZipFile, EOFError, ValueError) as error:
+            # RuntimeError: encrypted; NotImplementedError, one of its kind: packed by a method that Python lacks.
+            except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
                 raise BenchError(f"{name} in {path} is damaged ({error}); download the archive again.") from error
 
         return read

@@ -16,6 +16,7 @@ from bench.data.names import parse
 from bench.data.pairs import load
 from bench.data.picture import fit_kitti
 from bench.data.plan import prepare
+from bench.data.sources import gather
 from bench.errors import BenchError, MissingData
 
 from .conftest import picture, save
@@ -108,6 +109,19 @@ def test_zip_multiview_and_tree_give_the_same_manifest(tmp_path: Path, shared: P
         assert len(pairs) == 8
         assert pairs.wrong_side()[0] in (4, 5)
     assert len(set(digests)) == 1
+
+
+def test_damage_inside_an_archive_names_file_and_archive(tmp_path: Path) -> None:
+    path = tmp_path / "data_scene_flow.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("testing/image_2/000000_10.png", bytes(range(256)) * 9)
+    data = bytearray(path.read_bytes())
+    start = data.index(b".png") + 4
+    data[start : start + 8] = b"\xff" * 8  # a block type that deflate does not have
+    path.write_bytes(bytes(data))
+    source = gather([tmp_path], ("data_scene_flow",), 3)["testing/image_2/000000_10.png"]
+    with pytest.raises(BenchError, match=r"000000_10.png in .*data_scene_flow.zip is damaged"):
+        source.read()
 
 
 def test_rule_counts() -> None:

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from bench.data import embedded, open_pairs
-from bench.data.catalog import check, make, place
+from bench.data.catalog import EXPECTED, check, make, place
 from bench.data.manifest import pixel_hash
 from bench.data.names import parse
 from bench.data.synthdrive import CLASSES, Rendered, render
@@ -89,7 +89,7 @@ def test_other_instruction_sets_give_the_same_pixels(tmp_path: Path, isa: dict[s
     out = tmp_path / "o.npz"
     root = str(Path(__file__).parents[2])
     subprocess.run(
-        [sys.executable, "-m", "bench.data.synthdrive", str(out), "float64", ",".join(map(str, seeds))],
+        [sys.executable, "-m", "bench.data.synthdrive", str(out), "float64", str(seeds.start), str(len(seeds))],
         env={**os.environ, **isa, "PYTHONPATH": root},
         check=True,
         stdout=subprocess.DEVNULL,
@@ -147,20 +147,23 @@ def test_seeds_of_splits_never_meet() -> None:
 def test_another_machine_s_pixels_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture that differs from its committed hash warns and gives the set a manifest of its own."""
     monkeypatch.setitem(embedded.COUNTS, "test32", 1)
+    monkeypatch.setitem(EXPECTED, ("synthdrive", "test32"), 1)
     name, true = parse("synthdrive:test32"), embedded.known()["test"][0]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         told = make(name, [], quiet=True)
+    assert check(name) == []
     monkeypatch.setattr(embedded, "known", lambda: {"test": [["0" * 64, true[1]]]})
     with pytest.warns(UserWarning, match="1 of 2 pictures differ"):
         embedded._compare(name, told)
+    assert check(name) == ["test-00000-left: not the committed picture."]
     pixels = np.load(place(name) / "pictures.npy")
     pixels[0, 0, 0, 0] ^= 1
     assert embedded._manifest(name, pixels, ["A."]).digest() != told.digest()
 
 
 def test_failed_rendering_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "seeds", lambda *_: [-1])
+    monkeypatch.setattr(embedded, "seeds", lambda *_: range(-1, 0))
     with pytest.raises(BenchError, match="rendering process ended"):
         open_pairs("synthdrive:train1")
     assert not list(place(parse("synthdrive:train1")).parent.glob("*"))

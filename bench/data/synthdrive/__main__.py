@@ -1,4 +1,4 @@
-"""Render in a process of its own: ``python -m bench.data.synthdrive OUT.npz DTYPE SEED,SEED,…``; a line a pair."""
+"""Render in a process of its own: ``python -m bench.data.synthdrive OUT.npz DTYPE FIRST COUNT``; a line a pair."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 from bench.data.synthdrive.render import render
 
 
-def main(out: str, dtype: str, seeds: str) -> None:
-    """Render seeds with one thread and save what ``Rendered`` holds."""
+def main(out: str, dtype: str, first: str, count: str) -> None:
+    """Render ``count`` seeds from ``first`` on with one thread and save what ``Rendered`` holds."""
     torch.set_num_threads(1)
-    done = render([int(s) for s in seeds.split(",")], getattr(torch, dtype), progress=_tell)
+    done = render(range(int(first), int(first) + int(count)), getattr(torch, dtype), progress=_tell)
     np.savez(
         Path(out),
         left=done.left.numpy(),
@@ -33,4 +33,4 @@ def _tell(done: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])
