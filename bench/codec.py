@@ -100,6 +100,8 @@ class CodecInfo:
             if point.name == name:
                 return point
         known = ", ".join(p.name for p in self.rates)
+        if name is None:
+            raise UnknownName(f"{self.full_name} ({self.preset}) needs a rate point; choose one of {known}.")
         raise UnknownName(f"{self.full_name} ({self.preset}) has no rate point {name!r}; choose one of {known}.")
 
 

@@ -65,7 +65,8 @@ def bf16_gains(device: str) -> bool:
     """Whether bfloat16 arithmetic is faster than float32 on the device."""
     if device.startswith("cuda"):
         return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # not in the oldest torch that is allowed
+    return probe is not None and bool(probe())
 
 
 class Trainer:
@@ -83,6 +84,8 @@ class Trainer:
         self.model, *self.main = self.accelerator.prepare(model, *self.main)
         self.average = copy.deepcopy(job.model) if job.how.ema else job.model
         self.step, self.seconds = 0, 0.0
+        self._sums: dict[str, float] = {}
+        self._summed = 0
         rates = torch.arange(job.how.batch) % len(job.lambdas)
         self.rates = rates.to(self.accelerator.device)
         self.lambdas = torch.tensor(job.lambdas)[rates].to(self.accelerator.device)
@@ -102,6 +105,7 @@ class Trainer:
         for optimiser, saved in zip(self._optimisers(), state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.step, self.seconds = state["step"], state["seconds"]
+        self._sums, self._summed = state.get("sums", {}), state.get("summed", 0)
         return True
 
     def save(self) -> None:
@@ -113,6 +117,8 @@ class Trainer:
             "optimisers": [optimiser.state_dict() for optimiser in self._optimisers()],
             "step": self.step,
             "seconds": self.seconds,
+            "sums": self._sums,
+            "summed": self._summed,
         }
         partial = self.state_path.with_suffix(".partial")
         torch.save(state, partial)
@@ -131,18 +137,19 @@ class Trainer:
         """
         start, before = time.monotonic(), self.seconds
         self.model.train()
-        sums: dict[str, float] = {}
+        self._cut_log()
         while self.step < self.job.how.steps:
             if seconds is not None and time.monotonic() - start > seconds:
                 break
             for name, value in self._step().items():
-                sums[name] = sums.get(name, 0.0) + value
+                self._sums[name] = self._sums.get(name, 0.0) + value
+            self._summed += 1
             self.step += 1
             self.seconds = before + time.monotonic() - start
             if self.step % every == 0:
                 row = {"step": self.step, "seconds": round(self.seconds, 1)}
-                self._log(row | {name: value / every for name, value in sums.items()}, report)
-                sums = {}
+                self._log(row | {name: value / self._summed for name, value in self._sums.items()}, report)
+                self._sums, self._summed = {}, 0
             if self.step % (10 * every) == 0:
                 self.save()
         self.save()
@@ -199,6 +206,15 @@ class Trainer:
 
     def _optimisers(self) -> list[Any]:
         return [*self.main, *([self.aux] if self.aux is not None else [])]
+
+    def _cut_log(self) -> None:
+        """Drop the lines of steps that a killed run logged after its last saved state: they are taken again."""
+        path = self.job.folder / "log.csv"
+        if path.is_file():
+            head, *lines = path.read_text().splitlines()
+            kept = [line for line in lines if line and float(line.split(",")[0]) <= self.step]
+            if len(kept) < len(lines):
+                path.write_text("\n".join([head, *kept]) + "\n")
 
     def _log(self, row: dict[str, float], report: Callable[[dict[str, float]], None]) -> None:
         self.job.folder.mkdir(parents=True, exist_ok=True)

@@ -136,10 +136,13 @@ def train(
     Raises:
         BenchError: The folder holds a state and ``resume`` is off.
     """
+    import torch
+
     how = recipe.training(target.recipe, target.info.variant, target.info.preset)
     how = replace(how, steps=steps) if steps else how
     if (folder / "state.pt").is_file() and not resume:
         raise BenchError(f"{folder} holds an unfinished training; add --resume to go on with it, or remove the folder.")
+    torch.manual_seed(0)  # first weights that do not depend on what was trained before in this process
     model = target.codec.build(target.info)
     points = target.info.rates if target.rate is None else (target.info.rate(target.rate),)
     if how.batch % len(points):

@@ -114,6 +114,8 @@ def load(model: Autoencoder, codec: Codec) -> CodingTables:
     if [about.get(k) for k in ("method", "variant", "preset")] != [info.name, info.variant, info.preset]:
         held = about.get("method", "something else")
         raise BenchError(f"{path} holds weights of {held}, not of {info.full_name} ({info.preset}).")
+    if about.get("rate", "all") not in ("all", codec.rate.name):
+        raise BenchError(f"{path} holds the weights of {about['rate']}, not of {codec.rate.name}; ask for that rate.")
     tables = {k.removeprefix(_TABLES): v.numpy() for k, v in tensors.items() if k.startswith(_TABLES)}
     state = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items() if not k.startswith(_TABLES)}
     try:
@@ -127,12 +129,22 @@ def load(model: Autoencoder, codec: Codec) -> CodingTables:
         raise BenchError(f"{path} lacks {missing[:3]} or has unknown {unknown[:3]}; it is of another architecture.")
     if not all(bool(torch.isfinite(v).all()) for v in state.values()):
         raise BenchError(f"{path} holds values that are not finite; restore the file from the release.")
-    return _read_tables(tables)
+    try:
+        return _read_tables(tables, model)
+    except (KeyError, ValueError) as error:
+        raise BenchError(f"{path} lacks sound coding tables ({error}); restore the file from the release.") from error
 
 
-def _read_tables(arrays: dict[str, np.ndarray]) -> CodingTables:
+def _read_tables(arrays: dict[str, np.ndarray], model: Autoencoder) -> CodingTables:
     def part(name: str) -> Tables:
         return Tables.from_arrays({k: arrays[f"{name}.{k}"] for k in ("counts", "lengths", "offsets")})
 
-    gaussian = part("gaussian") if "gaussian.counts" in arrays else None
-    return CodingTables(part("factorized"), gaussian, arrays.get("levels", SCALE_TABLE))
+    latent = model.prior.latent
+    factorized, gaussian, levels = part("factorized"), None, SCALE_TABLE
+    if len(factorized) != latent.rates * latent.channels:
+        raise ValueError(f"{len(factorized)} tables for {latent.rates * latent.channels} densities")
+    if isinstance(model.prior, HyperPrior):
+        gaussian, levels = part("gaussian"), arrays["levels"]
+        if len(gaussian) != len(levels):
+            raise ValueError(f"{len(gaussian)} tables for {len(levels)} scales")
+    return CodingTables(factorized, gaussian, levels)

@@ -182,6 +182,28 @@ def test_paper_preset_codes_with_weights_of_one_rate(tmp_path: Path) -> None:
     codec = bench.load_codec("ndic:b17", "paper", rate="r2", weights=path).prepare()
     x = pictures(1)
     assert codec.decode(codec.encode(x), x).shape == x.shape
+    with pytest.raises(BenchError, match="holds the weights of r2, not of r5"):
+        bench.load_codec("ndic:b17", "paper", rate="r5", weights=path).prepare()
+
+
+@pytest.mark.parametrize("change", ["gone", "counts", "fewer"])
+def test_damaged_tables_are_refused(change: str, stand_ins: dict[str, Path], tmp_path: Path) -> None:
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with safe_open(stand_ins["ndic:b18"], "pt") as file:
+        about = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    if change == "gone":
+        del tensors["tables.gaussian.counts"]
+    elif change == "counts":
+        tensors["tables.gaussian.counts"][7] += 1
+    else:
+        tensors["tables.levels"] = tensors["tables.levels"][:9].clone()
+    path = tmp_path / "changed.safetensors"
+    save_file(tensors, path, about)
+    with pytest.raises(BenchError, match="lacks sound coding tables"):
+        bench.load_codec("ndic", rate="r1", weights=path).prepare()
 
 
 def test_recipes_state_a_training_for_every_preset() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -84,6 +86,34 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
     trainer(tmp_path, how).run(None, rows.append, every=20)
     assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
     assert (tmp_path / "log.csv").read_text().count("\n") == 4
+
+
+def test_log_of_a_cut_run_is_that_of_a_whole_one(tmp_path: Path) -> None:
+    """Means cover all steps between two lines; what a killed run logged after its last state is dropped."""
+    trainer(tmp_path / "whole").run(None, quiet, every=2)
+    first = trainer(tmp_path / "cut")
+    step = first._step
+
+    def killed() -> dict[str, float]:
+        if first.step == 3:
+            raise KeyboardInterrupt
+        return step()
+
+    first._step = killed
+    with pytest.raises(KeyboardInterrupt):
+        first.run(None, quiet, every=2)
+    first.save()
+    with (tmp_path / "cut" / "log.csv").open("a") as log:
+        log.write("4,1,9,9,9,9,9\n")
+    second = trainer(tmp_path / "cut")
+    assert second.restore()
+    second.run(None, quiet, every=2)
+    rows = []
+    for name in ("whole", "cut"):
+        with (tmp_path / name / "log.csv").open() as log:
+            rows.append([[float(row[c]) for c in row if c != "seconds"] for row in csv.DictReader(log)])
+    assert [row[0] for row in rows[0]] == [2, 4, 6]
+    assert np.allclose(rows[0], rows[1], rtol=1e-4)
 
 
 def test_loss_of_one_item_by_hand() -> None:
