@@ -109,7 +109,7 @@ def read_bits(path: Path, names: Sequence[str]) -> Array:
             value = float("nan")
         if not (np.isfinite(value) and value >= 0):
             raise BenchError(f"--bits {path} gives {row['bits']!r} for {row['item']}; it needs a number of 0 or more.")
-        found[row["item"].removesuffix(".png")] = value
+        found[(row["item"] or "").removesuffix(".png")] = value
     lacking = [name for name in names if name not in found]
     if lacking:
         raise BenchError(f"--bits {path} has no row for {lacking[0]} ({len(lacking)} of {len(names)} items missing).")

@@ -103,7 +103,7 @@ def _curves(
             raise ValueError("rates and qualities must be two equally long lists")
         empty = np.zeros(0)
         if r.size < MIN_POINTS:
-            return (empty, empty), (empty, empty), f"the {name} has {r.size} rate points, {MIN_POINTS} are needed"
+            return (empty, empty), (empty, empty), f"the {name} has {r.size} of the {MIN_POINTS} rate points needed"
         if not (np.all(np.isfinite(r)) and np.all(np.isfinite(v)) and np.all(r > 0)):
             return (empty, empty), (empty, empty), f"the {name} has a missing value or a rate of zero"
         order = np.argsort(r, kind="stable")

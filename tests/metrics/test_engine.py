@@ -63,6 +63,8 @@ def test_an_accelerators_batches_give_the_same_numbers(genuine: Path) -> None:
     for name, column in together[0].items():
         np.testing.assert_allclose(column, alone[0][name], rtol=2e-5, atol=1e-6, err_msg=name)
     assert together[1] == pytest.approx(alone[1], rel=1e-4, abs=1e-6)
+    assert [engine.halve() for _ in range(3)] == [True, True, False]  # 5, 2, 1: then each picture goes alone
+    assert _run(engine, 5)[1] == alone[1]
 
 
 def test_a_set_has_its_own_scores_and_reuses_features_of_originals(genuine: Path) -> None:

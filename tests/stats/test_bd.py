@@ -51,7 +51,7 @@ def test_symmetric_in_the_log_domain() -> None:
 @pytest.mark.parametrize(
     ("rates", "values", "words"),
     [
-        (RATES[:3], PSNR[:3], "3 rate points"),
+        (RATES[:3], PSNR[:3], "3 of the 4 rate points needed"),
         (RATES, [v + 5.0 for v in PSNR], "share 17%"),
         (RATES, [24.0, 26.0, math.nan, 30.0], "missing value"),
         ([0.0, 0.1, 0.2, 0.4], PSNR, "rate of zero"),
