@@ -5,6 +5,13 @@ class BenchError(Exception):
     """Bad input or a missing part; the message is one sentence that names the thing and the mend."""
 
 
+class NotPrepared(BenchError):
+    """A codec was asked to code before ``prepare`` was called."""
+
+    def __init__(self, codec: str) -> None:
+        super().__init__(f"{codec} is not prepared; call its prepare() before encode and decode.")
+
+
 class UnknownName(BenchError):
     """A method, metric, dataset, rate or option that nobody registered."""
 

@@ -50,7 +50,7 @@ def test_class_that_is_not_registered() -> None:
         ({"name": "ndic", "rate": "r1", "variant": "b19"}, "no variant 'b19'"),
         ({"name": "ndic", "rate": "r1", "preset": "large"}, "no preset 'large'"),
         ({"name": "ndic", "rate": "r99"}, "no rate point 'r99'; choose one of r1, r2"),
-        ({"name": "ndic"}, "choose one of r1, r2"),
+        ({"name": "ndic"}, "needs a rate point; choose one of r1, r2"),
     ],
 )
 def test_wrong_names_are_one_sentence(arguments: dict[str, str], words: str) -> None:
@@ -79,6 +79,17 @@ def test_rate_may_be_left_out_where_there_is_one() -> None:
     codec = bench.load_codec("copy-y")
     assert codec.rate.name == "r1"
     assert codec.parameters() == 0
+
+
+@pytest.mark.parametrize("name", ["ndic", "balle2018", "jpeg", "heic"])
+def test_a_codec_that_was_not_prepared_says_so(name: str) -> None:
+    import torch
+
+    codec, x = bench.load_codec(name, rate="r1"), torch.zeros(1, 3, 128, 256, dtype=torch.uint8)
+    with pytest.raises(BenchError, match=r"not prepared; call its prepare\(\)"):
+        codec.encode(x)
+    with pytest.raises(BenchError, match=r"not prepared; call its prepare\(\)"):
+        codec.decode([bench.Payload({codec.info.sections[0]: b""})], x)
 
 
 def test_users_weights_replace_the_shipped_ones(tmp_path: Path) -> None:

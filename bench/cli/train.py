@@ -39,7 +39,7 @@ def command(
     threads: int | None,
     out: Path,
 ) -> None:
-    """Train a learned codec from its recipe; the run can be cut and resumed at any step."""
+    """Train a learned codec from its recipe; a run that is cut goes on from its last minute with --resume."""
     if queue == bool(method):
         raise BenchError("Name one codec with --method, or say --queue for all that are not trained yet.")
     import torch

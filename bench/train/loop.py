@@ -18,6 +18,9 @@ from bench.recipe import Training
 from bench.train.batches import Pairs, draw
 from bench.train.optim import optimisers
 
+_SAVE_EVERY = 60.0
+"""Seconds of training between two saved states: what a killed run loses at most."""
+
 _COLUMNS = ("step", "seconds", "loss", "bpp", "mse", "grad_norm", "rate")
 
 
@@ -130,12 +133,13 @@ class Trainer:
         Args:
             seconds: Time budget of this call; None for no limit.
             report: Called every ``every`` steps with the log's columns.
-            every: Steps between log lines; the state is saved at every tenth of them.
+            every: Steps between log lines.
 
         Returns:
             Whether all steps are done.
         """
         start, before = time.monotonic(), self.seconds
+        saved = start
         self.model.train()
         self._cut_log()
         while self.step < self.job.how.steps:
@@ -150,8 +154,9 @@ class Trainer:
                 row = {"step": self.step, "seconds": round(self.seconds, 1)}
                 self._log(row | {name: value / self._summed for name, value in self._sums.items()}, report)
                 self._sums, self._summed = {}, 0
-            if self.step % (10 * every) == 0:
+            if time.monotonic() - saved > _SAVE_EVERY:
                 self.save()
+                saved = time.monotonic()
         self.save()
         return self.step >= self.job.how.steps
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from bench.codec import Codec, Payload
-from bench.errors import BitstreamError, NotInstalled
+from bench.errors import BitstreamError, NotInstalled, NotPrepared
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,6 +35,9 @@ class ClassicalCodec(Codec):
     """How a whole file starts, from ``magic_at`` on; no stripped data may start so."""
 
     magic_at = 0
+
+    _templates: dict[tuple[int, int], bytes]
+    """Template of each size met so far; there from ``prepare`` on."""
 
     @abstractmethod
     def save_options(self, height: int, width: int) -> dict[str, Any]:
@@ -60,7 +63,7 @@ class ClassicalCodec(Codec):
         pillow.init()
         if self.format not in pillow.SAVE or self.format not in pillow.OPEN:
             raise NotInstalled(f"This Pillow was built without {self.format}; install the wheel from PyPI.")
-        self._templates: dict[tuple[int, int], bytes] = {}
+        self._templates = {}
         return self
 
     def _register(self) -> None:
@@ -68,6 +71,7 @@ class ClassicalCodec(Codec):
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> list[Payload]:
         """Compress a batch; see ``Codec.encode``. ``native_bytes`` is the length of the format's own file."""
+        self._need_ready()
         return [self._encode_one(picture) for picture in x.permute(0, 2, 3, 1).contiguous().numpy()]
 
     def _encode_one(self, pixels: np.ndarray[Any, Any]) -> Payload:
@@ -85,6 +89,7 @@ class ClassicalCodec(Codec):
 
     def decode(self, payloads: Sequence[Payload], y: Tensor, noise: Sequence[int] | None = None) -> Tensor:
         """Reconstruct a batch; of ``y`` only height and width are used. See ``Codec.decode``."""
+        self._need_ready()
         height, width = y.shape[-2:]
         pictures = [self._decode_one(payload.sections["coded"], height, width) for payload in payloads]
         return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
@@ -100,6 +105,10 @@ class ClassicalCodec(Codec):
         # The libraries behind Pillow answer damage with errors of every kind.
         except Exception as error:
             raise BitstreamError(f"The {self.info.title} data are damaged: {str(error) or 'no picture'}.") from error
+
+    def _need_ready(self) -> None:
+        if not hasattr(self, "_templates"):
+            raise NotPrepared(self.info.full_name)
 
     def encoder_version(self) -> str:
         """Pillow's version and that of the library behind it."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bench.codec import Codec, CodecInfo, Payload, RatePoint
 from bench.coding import StreamDecoder, StreamEncoder
-from bench.errors import BitstreamError
+from bench.errors import BitstreamError, NotPrepared
 from methods.layers.autoencoder import Autoencoder
 from methods.layers.latent_coder import LatentCoder
 from methods.layers.transforms import pad_to
@@ -72,6 +72,7 @@ class LatentCodec(Codec):
     @torch.inference_mode()
     def _latents(self, x: Tensor) -> list[Tensor]:
         """Scaled latents in float64 on the CPU, each ``(1, M, h, w)``, item by item for small presets."""
+        self._need_ready()
         weight = next(self._analysis.parameters())
         step = 1 if self.info.preset == "small" else len(x)
         latents: list[Tensor] = []
@@ -104,6 +105,7 @@ class LatentCodec(Codec):
     @torch.inference_mode()
     def decode(self, payloads: Sequence[Payload], y: Tensor, noise: Sequence[int] | None = None) -> Tensor:
         """See :meth:`bench.codec.Codec.decode`."""
+        self._need_ready()
         height, width = y.shape[-2:]
         grid = (-(-height // STRIDE) * STRIDE // 16, -(-width // STRIDE) * STRIDE // 16)
         latents = [self._coder.decode(StreamDecoder(self._section(p)), grid) for p in payloads]
@@ -120,6 +122,10 @@ class LatentCodec(Codec):
             return None
         weight = next(self._model.parameters())
         return self._model.side(pad_to(y.to(weight.device, weight.dtype) / 255, STRIDE))
+
+    def _need_ready(self) -> None:
+        if self._ready is None:
+            raise NotPrepared(self.info.full_name)
 
     def _section(self, payload: Payload) -> bytes:
         name = self.info.sections[0]

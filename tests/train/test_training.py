@@ -14,7 +14,7 @@ import torch
 from bench import recipe
 from bench.errors import BenchError
 from bench.recipe import Training
-from bench.train import session
+from bench.train import loop, session
 from bench.train.batches import draw
 from bench.train.loop import Job, Trainer, item_losses
 from bench.train.optim import Muon, orthogonalised
@@ -114,6 +114,23 @@ def test_log_of_a_cut_run_is_that_of_a_whole_one(tmp_path: Path) -> None:
             rows.append([[float(row[c]) for c in row if c != "seconds"] for row in csv.DictReader(log)])
     assert [row[0] for row in rows[0]] == [2, 4, 6]
     assert np.allclose(rows[0], rows[1], rtol=1e-4)
+
+
+def test_a_killed_run_loses_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "_SAVE_EVERY", 0.0)
+    first = trainer(tmp_path)
+    step = first._step
+
+    def killed() -> dict[str, float]:
+        if first.step == 4:
+            raise KeyboardInterrupt
+        return step()
+
+    first._step = killed
+    with pytest.raises(KeyboardInterrupt):
+        first.run(None, quiet)
+    second = trainer(tmp_path)
+    assert second.restore() and second.step == 4
 
 
 def test_loss_of_one_item_by_hand() -> None:
