@@ -59,7 +59,8 @@ def test_every_column_is_there_and_sensible(items: pd.DataFrame) -> None:
     for _, unit in items.groupby("key"):
         assert list(unit["item"]) == pairs.ids and list(unit.scene) == pairs.scenes
     assert (items.encode_ms > 0).all() and (items.decode_ms > 0).all() and (items.decode_batch >= 1).all()
-    assert items[items.method == "ndic"].side_ms.gt(0).all() or items[items.method == "ndic"].side_ms.isna().all()
+    works_on_y = items.method == "ndic"  # the only one here that can do part of its work before the bits arrive
+    assert (items[works_on_y].side_ms > 0).all() and items[~works_on_y].side_ms.isna().all()
     learned = items.method.isin(["balle2018", "ndic"])
     assert items[learned].weights_sha256.str.fullmatch("[0-9a-f]{64}").all()
     assert (items[~learned].weights_sha256 == "").all()
