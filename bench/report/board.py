@@ -159,7 +159,11 @@ def _board(units: pd.DataFrame, items: pd.DataFrame, partial: bool) -> Board:
     )  # fmt: skip
     several = {m for m, options in good.groupby(CODEC[:3]).options.nunique().items() if options > 1}
     for identity, own in good.groupby(CODEC, sort=True):
-        board.entrants.append(_entrant(_same_weights(own, board), rows, identity, identity[:3] in several))
+        entrant = _entrant(_same_weights(own, board), rows, identity, identity[:3] in several)
+        board.entrants.append(entrant)
+        coders = sorted(set(own.encoder_version) - {""})
+        if len(coders) > 1:  # a library's version is in no key, so an update leaves older units cached
+            board.notes.append(f"{entrant.label}: not all units were coded by the same library ({'; '.join(coders)}).")
     done = set(map(tuple, good[[*CODEC, "rate", "repetition", "control"]].astype(str).to_numpy()))
     failed = units[units.status != "ok"].drop_duplicates(UNIT, keep="last")
     for row in [*failed.itertuples(), *short.itertuples()]:

@@ -15,7 +15,7 @@ from toypkg.codec import Toy
 import bench.results
 from bench.errors import BenchError
 from bench.report import ranking
-from bench.report.board import read_boards, refuse_mixture
+from bench.report.board import Board, read_boards, refuse_mixture
 from bench.report.plots import COLOURS, FIRST, styles
 from bench.report.write import write_report
 
@@ -203,6 +203,18 @@ def test_a_curve_never_mixes_two_trainings(sweep: Sweep, tmp_path: Path) -> None
     assert {control: [p.rate for p in own] for control, own in points.items()} == dict.fromkeys(points, ["r1"])
     assert len(points) == 4
     assert board.notes == ["toy: 4 units measured with older weights are left out; run the sweep again."]
+
+
+def test_a_curve_of_two_encoder_versions_says_so(sweep: Sweep, tmp_path: Path, monkeypatch: Any) -> None:
+    for version, rate in (("libtoy 1", "r1"), ("libtoy 1", "r2"), ("libtoy 2", "r3")):
+        assert all("library" not in note for b in _boards(tmp_path) for note in b.notes)
+        monkeypatch.setattr(Toy, "encoder_version", lambda self, version=version: version)
+        sweep("Toy", rates=(rate,))
+    assert _boards(tmp_path)[0].notes == ["toy: not all units were coded by the same library (libtoy 1; libtoy 2)."]
+
+
+def _boards(place: Path) -> list[Board]:
+    return read_boards([place / "runs"]) if (place / "runs").is_dir() else []
 
 
 def test_colours_stay_with_their_codec() -> None:
