@@ -44,14 +44,12 @@ def command(
         raise BenchError("Name one codec with --method, or say --queue for all that are not trained yet.")
     import torch
 
+    from bench.run.batching import choose_device
     from bench.train import session
 
     if threads:
         torch.set_num_threads(threads)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise BenchError("--device cuda was asked for, but torch finds no CUDA device here; use --device cpu.")
+    device = choose_device(device)
     targets = session.pending() if queue else [session.find_target(method or "", variant, preset, rate)]
     deadline = time.monotonic() + 60 * minutes if minutes else None
     for target in targets:

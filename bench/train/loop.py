@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.recipe import Training
+from bench.store.atomic import replacing
 from bench.train.batches import Pairs, draw
 from bench.train.optim import optimisers
 
@@ -113,7 +114,6 @@ class Trainer:
 
     def save(self) -> None:
         """Write the resumable state, atomically."""
-        self.job.folder.mkdir(parents=True, exist_ok=True)
         state = {
             "model": self.job.model.state_dict(),
             "average": self.average.state_dict(),
@@ -123,9 +123,8 @@ class Trainer:
             "sums": self._sums,
             "summed": self._summed,
         }
-        partial = self.state_path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.state_path)
+        with replacing(self.state_path) as file:
+            torch.save(state, file)
 
     def run(self, seconds: float | None, report: Callable[[dict[str, float]], None], every: int = 100) -> bool:
         """Train until the recipe's steps are done or ``seconds`` have passed.

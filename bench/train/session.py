@@ -134,7 +134,7 @@ def train(
         Whether the training is complete.
 
     Raises:
-        BenchError: The folder holds a state and ``resume`` is off.
+        BenchError: The folder holds a state and ``resume`` is off, or it cannot be written.
     """
     import torch
 
@@ -142,6 +142,10 @@ def train(
     how = replace(how, steps=steps) if steps else how
     if (folder / "state.pt").is_file() and not resume:
         raise BenchError(f"{folder} holds an unfinished training; add --resume to go on with it, or remove the folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from error
     torch.manual_seed(0)  # first weights that do not depend on what was trained before in this process
     model = target.codec.build(target.info)
     points = target.info.rates if target.rate is None else (target.info.rate(target.rate),)

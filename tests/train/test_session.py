@@ -57,6 +57,19 @@ def test_one_of_method_and_queue(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--queue" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "words"), [("--device", "tpu", "no such device"), ("--out", "FILE/x", "choose another --out")]
+)
+def test_unfit_options_are_one_sentence(
+    option: str, value: str, words: str, folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "FILE").write_bytes(b"")
+    value = value.replace("FILE", str(tmp_path / "FILE"))
+    assert run("--method", "balle2018", "--data", folder, "--steps", "1", option, value) == 2
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1 and words in told[0]
+
+
 def test_the_queue_lists_what_has_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session.Target, "shipped", property(lambda self: tmp_path / self.label))
     assert [t.label for t in session.pending()] == [
