@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import math
+import pickle
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.errors import BenchError
 from bench.recipe import Training
 from bench.store.atomic import replacing
 from bench.train.batches import Pairs, draw
@@ -100,16 +102,25 @@ class Trainer:
         return self.job.folder / "state.pt"
 
     def restore(self) -> bool:
-        """Continue from the folder's state, if there is one."""
+        """Continue from the folder's state, if there is one.
+
+        Raises:
+            BenchError: The state is damaged or of another recipe.
+        """
         if not self.state_path.is_file():
             return False
-        state = torch.load(self.state_path, weights_only=True, map_location="cpu")
-        self.job.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        for optimiser, saved in zip(self._optimisers(), state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-        self.step, self.seconds = state["step"], state["seconds"]
-        self._sums, self._summed = state.get("sums", {}), state.get("summed", 0)
+        try:
+            state = torch.load(self.state_path, weights_only=True, map_location="cpu")
+            self.job.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            for optimiser, saved in zip(self._optimisers(), state["optimisers"], strict=True):
+                optimiser.load_state_dict(saved)
+            self.step, self.seconds = state["step"], state["seconds"]
+            self._sums, self._summed = state.get("sums", {}), state.get("summed", 0)
+        except (RuntimeError, EOFError, KeyError, ValueError, TypeError, pickle.UnpicklingError) as error:
+            raise BenchError(
+                f"{self.state_path} is damaged or of another recipe; remove it to start anew."
+            ) from error
         return True
 
     def save(self) -> None:

@@ -116,6 +116,16 @@ def test_log_of_a_cut_run_is_that_of_a_whole_one(tmp_path: Path) -> None:
     assert np.allclose(rows[0], rows[1], rtol=1e-4)
 
 
+def test_a_damaged_or_foreign_state_is_refused(tmp_path: Path) -> None:
+    trainer(tmp_path, replace(HOW, ema=0.0, optimizer="adam")).save()
+    with pytest.raises(BenchError, match="another recipe"):
+        trainer(tmp_path).restore()
+    for content in (b"", b"PK cut short", (tmp_path / "state.pt").read_bytes()[:-400]):
+        (tmp_path / "state.pt").write_bytes(content)
+        with pytest.raises(BenchError, match="damaged"):
+            trainer(tmp_path).restore()
+
+
 def test_a_killed_run_loses_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "_SAVE_EVERY", 0.0)
     first = trainer(tmp_path)
