@@ -24,15 +24,17 @@ def import_target(target: str) -> object:
     """Import ``module:attribute``.
 
     Raises:
-        BenchError: The target is malformed, or the module or the attribute is missing.
+        BenchError: The target is malformed, its module cannot be imported, or the attribute is missing.
     """
     module, _, attribute = target.partition(":")
     if not module or not attribute:
         raise BenchError(f"{target!r} is not of the form package.module:Name.")
     try:
-        return cast(object, getattr(importlib.import_module(module), attribute))
-    except ModuleNotFoundError as error:
-        raise BenchError(f"{target!r} cannot be imported: {error}.") from error
+        found = importlib.import_module(module)
+    except Exception as error:  # a plug-in may fail in any way; one that does must not take the others with it
+        raise BenchError(f"{target!r} cannot be imported: {type(error).__name__}: {error}.") from error
+    try:
+        return cast(object, getattr(found, attribute))
     except AttributeError as error:
         raise BenchError(f"Module {module!r} has no {attribute!r}.") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -46,6 +47,13 @@ def test_second_holder_of_a_name_is_refused_and_both_are_named() -> None:
 def test_malformed_targets(target: str, words: str) -> None:
     with pytest.raises(BenchError, match=words):
         import_target(target)
+
+
+def test_a_module_that_fails_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "module_that_fails.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BenchError, match="module_that_fails:X' cannot be imported: ZeroDivisionError"):
+        import_target("module_that_fails:X")
 
 
 def points(monkeypatch: pytest.MonkeyPatch, **targets: str) -> Registry[object]:

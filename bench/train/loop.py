@@ -118,9 +118,7 @@ class Trainer:
             self.step, self.seconds = state["step"], state["seconds"]
             self._sums, self._summed = state.get("sums", {}), state.get("summed", 0)
         except (RuntimeError, EOFError, KeyError, ValueError, TypeError, pickle.UnpicklingError) as error:
-            raise BenchError(
-                f"{self.state_path} is damaged or of another recipe; remove it to start anew."
-            ) from error
+            raise BenchError(f"{self.state_path} is damaged or of another recipe; remove it to start anew.") from error
         return True
 
     def save(self) -> None:
