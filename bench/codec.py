@@ -60,6 +60,7 @@ class CodecInfo:
         options: Options that ``load_codec`` accepts, with their defaults.
         random_init: The weights are untrained; the leaderboard refuses such rows.
         requires: Modules that must be importable, else the status is ``not-installed``.
+        coders: Distributions whose version decides the bytes, such as ``pillow``; part of every cache key.
         title: Name for people.
         paper: Citation in one line.
     """
@@ -80,6 +81,7 @@ class CodecInfo:
     options: Mapping[str, Any] = field(default_factory=dict)
     random_init: bool = False
     requires: tuple[str, ...] = ()
+    coders: tuple[str, ...] = ()
     title: str = ""
     paper: str = ""
 

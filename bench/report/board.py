@@ -162,7 +162,7 @@ def _board(units: pd.DataFrame, items: pd.DataFrame, partial: bool) -> Board:
         entrant = _entrant(_same_weights(own, board), rows, identity, identity[:3] in several)
         board.entrants.append(entrant)
         coders = sorted(set(own.encoder_version) - {""})
-        if len(coders) > 1:  # a library's version is in no key, so an update leaves older units cached
+        if len(coders) > 1:  # a rate point not run again after an update is an older library's
             board.notes.append(f"{entrant.label}: not all units were coded by the same library ({'; '.join(coders)}).")
     done = set(map(tuple, good[[*CODEC, "rate", "repetition", "control"]].astype(str).to_numpy()))
     failed = units[units.status != "ok"].drop_duplicates(UNIT, keep="last")

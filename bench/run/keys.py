@@ -7,6 +7,7 @@ comment does not throw away a day of diffusion. The source's hash goes into ``ru
 from __future__ import annotations
 
 import hashlib
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,10 @@ def encode_key(
         subset: Named subset.
         n: Number of items: a limited subset is another set.
     """
+    outside = {"coders": coder_versions(info)} if info.coders else {}
     return _digest(
-        {
+        outside
+        | {
             "revision": info.revision,
             "method": info.name,
             "variant": info.variant,
@@ -54,6 +57,17 @@ def encode_key(
             "protocol": PROTOCOL,
         }
     )
+
+
+def coder_versions(info: CodecInfo) -> dict[str, str]:
+    """Versions of the distributions that write a codec's bytes; empty where one is not installed."""
+    found = {}
+    for name in info.coders:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = ""
+    return found
 
 
 def unit_key(encoding: str, repetition: int, control: str) -> str:

@@ -28,6 +28,7 @@ def _method(
         sections=("coded",),
         rates=rates,
         requires=requires,
+        coders=tuple("pillow" if module == "PIL" else module.replace("_", "-") for module in requires),
         title=title,
         paper=paper,
     )

@@ -16,6 +16,7 @@ import torch
 from toypkg.codec import Toy
 from toypkg.pairs import Pairs
 
+import bench
 from bench.errors import BenchError, MissingData, MissingWeights, NotInstalled
 from bench.run.batching import auto_batch, batches, choose_device
 from bench.run.coding import Job, decode_part, encode_part
@@ -193,11 +194,19 @@ BASE: dict[str, Any] = {
         {"manifest": "ce"},
         {"subset": "val"},
         {"n": 7},
+        {"info": dataclasses.replace(Toy.info, coders=("pillow",))},
     ],
 )
 def test_everything_that_pixels_depend_on_changes_the_key(change: dict[str, Any]) -> None:
     assert encode_key(**{**BASE, **change}) != encode_key(**BASE)
     assert encode_key(**{**BASE, "info": dataclasses.replace(Toy.info, title="New title")}) == encode_key(**BASE)
+
+
+def test_an_update_of_the_coders_package_changes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    info = bench.codec_info("jpeg")
+    before = encode_key(**{**BASE, "info": info})
+    monkeypatch.setattr("bench.run.keys.version", lambda name: "999")
+    assert encode_key(**{**BASE, "info": info}) != before
 
 
 def test_repetition_and_control_change_the_units_key_only() -> None:
