@@ -69,6 +69,12 @@ class Tables:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def clamp(self, symbols: NDArray[Any], index: Ints) -> Ints:
+        """Return symbols ``(n,)`` moved into the range of their tables ``index`` ``(n,)``."""
+        low = self.offsets[index]
+        inside: Ints = np.clip(symbols, low, low + self.lengths[index] - 1).astype(np.int32)
+        return inside
+
     def to_arrays(self) -> dict[str, Ints]:
         """Flat arrays to store in a weights file; symmetric tables (a length below 0) keep their first half only."""
         rows, lengths = [], self.lengths.copy()
@@ -188,8 +194,7 @@ def _groups(index: Ints, tables: Tables) -> Iterator[tuple[int, NDArray[np.intp]
 
 def _symbols_of(symbols: NDArray[Any], index: NDArray[Any], tables: Tables) -> tuple[Ints, Ints]:
     chosen = np.asarray(index, np.int32).ravel()
-    low = tables.offsets[chosen]
-    return np.clip(np.asarray(symbols).ravel(), low, low + tables.lengths[chosen] - 1).astype(np.int32), chosen
+    return tables.clamp(np.asarray(symbols).ravel(), chosen), chosen
 
 
 class StreamEncoder:

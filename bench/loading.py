@@ -18,7 +18,8 @@ def find_method(name: str) -> tuple[Method, str]:
     """
     base, _, variant = name.partition(":")
     if "." in base:
-        return _from_class(name), "base"
+        method = _from_class(name)
+        return method, method.default_variant
     method = methods.get(base)
     variant = variant or method.default_variant
     if variant not in method.variants:
@@ -42,7 +43,7 @@ def codec_info(name: str, preset: str = "small", variant: str | None = None) -> 
         UnknownName: No such method, variant or preset.
     """
     method, named = find_method(name)
-    variant = variant or (named if "." not in name.partition(":")[0] else method.default_variant)
+    variant = variant or named
     if variant not in method.variants:
         raise UnknownName(f"{method.name} has no variant {variant!r}; choose one of {', '.join(method.variants)}.")
     if preset not in method.presets:

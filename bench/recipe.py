@@ -34,7 +34,8 @@ class Training:
         optimizer: ``adam`` (as published) or ``muon`` (orthogonalised momentum for convolution kernels, Adam for
             the rest).
         muon_rate: Peak learning rate of the kernels under ``muon``.
-        schedule: ``cosine``, or ``plateau`` as published.
+        schedule: ``cosine``, or ``plateau``: three decades down as the published rule ends, but by steps, not by
+            validation loss, so that a resumed run repeats it.
         warmup: Steps of linear warm-up.
         ema: Decay of the exponential moving average of the weights; 0 keeps the plain weights.
         clip: Largest gradient norm; 0 for none.

@@ -214,7 +214,7 @@ def test_no_disk_space(refused: Any, sides: tuple[Path, Path], monkeypatch: pyte
     refused("run", "--method", "jpeg", "--metrics", "psnr", "--dataset", pairs, says="0 MB free")
     refused("data", "prepare", pairs, says="0 MB free")
     monkeypatch.delenv("BENCH_OFFLINE")
-    refused("fetch", "squeezenet1_1", says="1 kB are free")
+    refused("fetch", "squeezenet1_1", says="0 MB free and squeezenet1_1 needs about 5 MB")
 
 
 def test_space_that_runs_out_halfway(cli: Any, own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,12 @@ from pathlib import Path
 import platformdirs
 
 from bench.errors import BenchError
-from bench.store.atomic import free_bytes
+from bench.store.atomic import need_space
 
 PROJECT = Path(__file__).resolve().parents[2]
+
+_MARGIN = 16 << 20
+"""Room left on the disk beside a prepared split."""
 
 
 def cache_root() -> Path:
@@ -38,20 +41,6 @@ def data_root() -> Path:
     return cache_root()
 
 
-def need_space(folder: Path, size: int) -> None:
-    """Check that ``size`` bytes fit on the disk of ``folder``.
-
-    Raises:
-        BenchError: They do not.
-    """
-    free = free_bytes(folder)
-    if free < size + (16 << 20):
-        raise BenchError(
-            f"{folder} has {free / 1e6:.0f} MB free, but the prepared pairs need {size / 1e6:.0f} MB; free some space, "
-            "or name another disk in BENCH_DATA_DIR (BENCH_CACHE_DIR for rendered pairs)."
-        )
-
-
 @contextmanager
 def whole_folder(target: Path, size: int) -> Iterator[Path]:
     """Give a temporary folder beside ``target`` that takes its place when the block ends well, and vanishes if not.
@@ -63,7 +52,8 @@ def whole_folder(target: Path, size: int) -> Iterator[Path]:
     Raises:
         BenchError: The disk is too full, or the folder cannot be written.
     """
-    need_space(target.parent, size)
+    mend = "name another disk in BENCH_DATA_DIR (BENCH_CACHE_DIR for rendered pairs)"
+    need_space(target.parent, size + _MARGIN, "the prepared split", mend)
     part = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.part"
     absent = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
     try:

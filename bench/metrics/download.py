@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.metrics import weights
-from bench.store.atomic import free_bytes
+from bench.store.atomic import make_folder, need_space
 
 Progress = Callable[[int], None]
 _TIMEOUT_S = 30
@@ -70,16 +70,8 @@ def fetch(name: str, folder: Path | None = None, progress: Progress | None = Non
 
 
 def _make_room(folder: Path, size: int, name: str) -> None:
-    free = free_bytes(folder)
-    if free < size:
-        raise BenchError(
-            f"{name} needs {weights.megabytes(size)} in {folder} and {weights.megabytes(free)} are free; "
-            "free some space, or set BENCH_CACHE_DIR."
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BenchError(f"The weights folder {folder} cannot be made: {error.strerror or error}.") from error
+    need_space(folder, size, name, "set BENCH_CACHE_DIR")
+    make_folder(folder, "set BENCH_CACHE_DIR")
 
 
 def _download(url: str, path: Path, progress: Progress | None) -> str:

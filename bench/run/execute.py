@@ -21,7 +21,7 @@ from bench.run.shards import Decoded, Streams, load_decoded, load_streams, save_
 from bench.run.status import classify
 from bench.run.write import write_failure, write_unit
 from bench.store import provenance
-from bench.store.atomic import StoreError, need_space
+from bench.store.atomic import StoreError, make_folder, need_space
 from bench.store.table import read_run
 
 BYTES_A_UNIT = 200_000
@@ -103,8 +103,12 @@ def check_before(plan: Plan) -> None:
     if pairs is not None and plan.todo:
         pixels = len(pairs) * 3 * pairs.height * pairs.width
         coded = sum(unit.state == "code" for unit in plan.todo)
-        need_space(plan.request.shard_folder, coded * pixels + len(plan.todo) * BYTES_A_UNIT)
-        need_space(plan.request.out, len(plan.todo) * BYTES_A_UNIT)
+        rows = len(plan.todo) * BYTES_A_UNIT
+        sizes = {plan.request.out: rows, plan.request.shard_folder: coded * pixels + rows}
+        for folder, size in sizes.items():
+            need_space(folder, size, "this run", "choose another --out")
+        for folder in sizes:
+            make_folder(folder, "choose another --out")
 
 
 def execute(plan: Plan, device: str, watcher: Watcher, engine: CodingEngine | None = None) -> Iterator[Outcome]:

@@ -83,21 +83,33 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def need_space(folder: Path, size: int) -> None:
-    """Check before the work that ``size`` bytes fit on the disk of ``folder``.
+def need_space(folder: Path, size: int, what: str, mend: str) -> None:
+    """Check before the work that ``size`` bytes fit on the disk of ``folder``; nothing is made.
 
-    Nothing is made before the room is there.
+    Args:
+        folder: Where they will lie; it need not exist.
+        size: Bytes.
+        what: Who needs them, for the sentence.
+        mend: What to do besides freeing some space.
 
     Raises:
-        BenchError: They do not, or the folder cannot be made.
+        BenchError: They do not fit.
     """
     free = free_bytes(folder)
     if free < size:
         raise BenchError(
-            f"The disk of {folder} has {free / 1e6:.0f} MB free and this run needs about {size / 1e6:.0f} MB; "
-            "free some, or choose another --out."
+            f"The disk of {folder} has {free / 1e6:.0f} MB free and {what} needs about {size / 1e6:.0f} MB; "
+            f"free some space, or {mend}."
         )
+
+
+def make_folder(folder: Path, mend: str) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        BenchError: It cannot be made; ``mend`` says what to do.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BenchError(f"The folder {folder} cannot be made ({error.strerror}); choose another --out.") from error
+        raise BenchError(f"The folder {folder} cannot be made ({error.strerror or error}); {mend}.") from error

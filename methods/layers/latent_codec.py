@@ -67,7 +67,7 @@ class LatentCodec(Codec):
 
     def parameters(self) -> int:
         """See :meth:`bench.codec.Codec.parameters`."""
-        return self.build(self.info).coding_parameters()
+        return (self._model if self._ready else self.build(self.info)).coding_parameters()
 
     @torch.inference_mode()
     def _latents(self, x: Tensor) -> list[Tensor]:

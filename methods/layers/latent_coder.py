@@ -10,7 +10,9 @@ from torch import Tensor
 
 from bench.coding import StreamDecoder, StreamEncoder, Tables, ideal_bits, scale_index
 from bench.errors import BitstreamError
-from methods.layers.priors import FactorizedPrior, HyperPrior
+from methods.layers.priors import FactorizedPrior, Gaussian, HyperPrior
+
+Part = tuple[np.ndarray, np.ndarray, Tables]
 
 
 @dataclass(frozen=True)
@@ -46,35 +48,41 @@ class LatentCoder:
         channels = self.prior.latent.channels
         return np.repeat(np.arange(self.first, self.first + channels, dtype=np.int32), height * width)
 
-    def _clamp(self, symbols: np.ndarray, index: np.ndarray, tables: Tables) -> np.ndarray:
-        low = tables.offsets[index]
-        return np.clip(symbols, low, low + tables.lengths[index] - 1).astype(np.int32)
+    def _conditional(self, z: Tensor) -> tuple[Gaussian, np.ndarray]:
+        """The step that encoder and decoder share: density of the latent given ``z``, and each value's table."""
+        assert isinstance(self.prior, HyperPrior)
+        density = self.prior.gaussian(z)
+        if not bool(torch.isfinite(density.scale).all()):
+            raise BitstreamError("The hyper-latent gives no finite scales; the file is damaged.")
+        return density, scale_index(density.scale.flatten().numpy(), self.tables.levels)
 
-    def _code_factorized(self, values: Tensor) -> tuple[np.ndarray, np.ndarray, Tensor]:
-        """Symbols, their tables, and the values that the decoder will see, for ``(1, C, h, w)``."""
-        index = self._factorized_index(*values.shape[2:])
-        symbols = self._clamp(torch.round(values - self.centre).flatten().numpy(), index, self.tables.factorized)
-        return symbols, index, torch.from_numpy(symbols).double().view(values.shape) + self.centre
+    def _symbols(self, values: Tensor) -> Part:
+        """The factorised part of ``(1, C, h, w)``, clamped to its tables as the decoder will see it."""
+        index, tables = self._factorized_index(*values.shape[2:]), self.tables.factorized
+        return tables.clamp(torch.round(values - self.centre).flatten().numpy(), index), index, tables
 
-    def _residuals(self, latent: Tensor, z: Tensor) -> tuple[np.ndarray, np.ndarray, Tensor]:
-        """Symbols of the latent around its mean, their tables, and the scales."""
-        assert isinstance(self.prior, HyperPrior) and self.tables.gaussian is not None
-        mean, scale = self.prior.gaussian(z)
-        index = scale_index(scale.flatten().numpy(), self.tables.levels)
-        symbols = self._clamp(torch.round(latent - mean).flatten().numpy(), index, self.tables.gaussian)
-        return symbols, index, scale
+    def _values(self, symbols: np.ndarray, height: int, width: int) -> Tensor:
+        """What the factorised symbols stand for, ``(1, C, height, width)``."""
+        return torch.from_numpy(symbols).double().view(1, -1, height, width) + self.centre
+
+    def _parts(self, latent: Tensor) -> list[Part]:
+        """What a stream holds of a latent, in its order: symbols, the table of each, and the tables."""
+        if isinstance(self.prior, FactorizedPrior):
+            return [self._symbols(latent)]
+        hyper = self.prior.down(latent)
+        first = self._symbols(hyper)
+        density, index = self._conditional(self._values(first[0], *hyper.shape[2:]))
+        assert self.tables.gaussian is not None
+        return [first, (torch.round(latent - density.mean).flatten().numpy(), index, self.tables.gaussian)]
 
     def encode(self, latent: Tensor, stream: StreamEncoder) -> None:
         """Append a latent ``(1, M, h, w)``, float64, to ``stream``."""
-        if isinstance(self.prior, FactorizedPrior):
-            symbols, index, _ = self._code_factorized(latent)
-            stream.encode(symbols, index, self.tables.factorized)
-            return
-        symbols, index, z = self._code_factorized(self.prior.down(latent))
-        stream.encode(symbols, index, self.tables.factorized)
-        assert self.tables.gaussian is not None
-        symbols, index, _ = self._residuals(latent, z)
-        stream.encode(symbols, index, self.tables.gaussian)
+        for symbols, index, tables in self._parts(latent):
+            stream.encode(symbols, index, tables)
+
+    def ideal(self, latent: Tensor) -> float:
+        """Bits of a latent under the integer tables, without the coder's overhead."""
+        return sum(ideal_bits(symbols, index, tables) for symbols, index, tables in self._parts(latent))
 
     def decode(self, stream: StreamDecoder, grid: tuple[int, int]) -> Tensor:
         """Read a latent ``(1, M, *grid)``, float64.
@@ -83,36 +91,23 @@ class LatentCoder:
             BitstreamError: The stream is damaged.
         """
         height, width = grid
-        if isinstance(self.prior, FactorizedPrior):
-            return self._read_factorized(stream, height, width)
-        z = self._read_factorized(stream, height // 4, width // 4)
-        assert self.tables.gaussian is not None
-        mean, scale = self.prior.gaussian(z)
-        if not bool(torch.isfinite(scale).all()):
-            raise BitstreamError("The stream's hyper-latent gives no finite scales; the file is damaged.")
-        index = scale_index(scale.flatten().numpy(), self.tables.levels)
-        symbols = stream.decode(index, self.tables.gaussian)
-        return torch.from_numpy(symbols).double().view(mean.shape) + mean
-
-    def _read_factorized(self, stream: StreamDecoder, height: int, width: int) -> Tensor:
+        if isinstance(self.prior, HyperPrior):
+            height, width = height // 4, width // 4
         symbols = stream.decode(self._factorized_index(height, width), self.tables.factorized)
-        return torch.from_numpy(symbols).double().view(1, -1, height, width) + self.centre
+        values = self._values(symbols, height, width)
+        if isinstance(self.prior, FactorizedPrior):
+            return values
+        density, index = self._conditional(values)
+        assert self.tables.gaussian is not None
+        residual = stream.decode(index, self.tables.gaussian)
+        return torch.from_numpy(residual).double().view(density.mean.shape) + density.mean
 
     def estimate(self, latent: Tensor) -> Tensor:
         """Bits ``(1,)`` of a latent by the continuous likelihoods."""
-        if isinstance(self.prior, FactorizedPrior):
-            return self.prior.latent.bits(self._code_factorized(latent)[2], self.rate)
-        z = self._code_factorized(self.prior.down(latent))[2]
-        mean, scale = self.prior.gaussian(z)
-        return self.prior.latent.bits(z, self.rate) + self.prior.bits(torch.round(latent - mean), scale)
-
-    def ideal(self, latent: Tensor) -> float:
-        """Bits of a latent under the integer tables, without the coder's overhead."""
-        if isinstance(self.prior, FactorizedPrior):
-            symbols, index, _ = self._code_factorized(latent)
-            return ideal_bits(symbols, index, self.tables.factorized)
-        symbols, index, z = self._code_factorized(self.prior.down(latent))
-        bits = ideal_bits(symbols, index, self.tables.factorized)
-        assert self.tables.gaussian is not None
-        symbols, index, _ = self._residuals(latent, z)
-        return bits + ideal_bits(symbols, index, self.tables.gaussian)
+        values = latent if isinstance(self.prior, FactorizedPrior) else self.prior.down(latent)
+        known = self._values(self._symbols(values)[0], *values.shape[2:])
+        bits = self.prior.latent.bits(known, self.rate)
+        if isinstance(self.prior, HyperPrior):
+            density = self.prior.gaussian(known)
+            bits = bits + self.prior.bits(torch.round(latent - density.mean), density.scale)
+        return bits

@@ -69,13 +69,28 @@ def warm(model: Autoencoder, path: Path) -> None:
     """Copy the parameters of a weights file into a network of the same architecture, tables aside.
 
     Raises:
-        BenchError: The file belongs to another architecture.
+        BenchError: The file is damaged or belongs to another architecture.
     """
     try:
-        state = {key: value for key, value in load_file(path).items() if not key.startswith(_TABLES)}
-        model.load_state_dict({key: value.to(torch.float32) for key, value in state.items()}, strict=False)
-    except (SafetensorError, RuntimeError) as error:
-        raise BenchError(f"{path} cannot start this network: {error}.") from error
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise BenchError(f"{path} is not a whole safetensors file: {error}.") from error
+    _fill(model, {key: value for key, value in tensors.items() if not key.startswith(_TABLES)}, path, "this codec")
+
+
+def _fill(model: Autoencoder, state: dict[str, torch.Tensor], path: Path, name: str) -> None:
+    """Put parameters, as float32, into a network; only what training alone uses may be absent."""
+    state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    try:
+        missing, unknown = model.load_state_dict(state, strict=False)
+    except RuntimeError as error:  # torch lists every shape that differs; one is enough to know
+        first = str(error).splitlines()[-1].strip().rstrip(".")
+        raise BenchError(f"{path} is of another architecture than {name}: {first}.") from error
+    missing = [key for key in missing if not key.startswith(_TRAINING_ONLY)]
+    if missing or unknown:
+        raise BenchError(f"{path} lacks {missing[:3]} or has unknown {unknown[:3]}; it is of another architecture.")
+    if not all(bool(torch.isfinite(value).all()) for value in state.values()):
+        raise BenchError(f"{path} holds values that are not finite; restore the file from the release.")
 
 
 def _make_tables(model: Autoencoder) -> dict[str, np.ndarray]:
@@ -96,10 +111,11 @@ def load(model: Autoencoder, codec: Codec) -> CodingTables:
     """
     path, info = codec.weights, codec.info
     if path is None or not path.is_file():
+        single = "" if info.preset == "small" else f" --rate {codec.rate.name}"
         raise MissingWeights(
             f"{info.full_name} ({info.preset}) has no weights for {codec.rate.name}; train them with "
-            f"'python -m bench train --method {info.name} --variant {info.variant} --preset {info.preset} "
-            f"--rate {codec.rate.name}' or name a file with --weights."
+            f"'python -m bench train --method {info.name} --variant {info.variant} --preset {info.preset}{single}' "
+            "or name a file with --weights."
         )
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
@@ -117,18 +133,8 @@ def load(model: Autoencoder, codec: Codec) -> CodingTables:
     if about.get("rate", "all") not in ("all", codec.rate.name):
         raise BenchError(f"{path} holds the weights of {about['rate']}, not of {codec.rate.name}; ask for that rate.")
     tables = {k.removeprefix(_TABLES): v.numpy() for k, v in tensors.items() if k.startswith(_TABLES)}
-    state = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items() if not k.startswith(_TABLES)}
-    try:
-        missing, unknown = model.load_state_dict(state, strict=False)
-    except RuntimeError as error:  # torch lists every shape that differs; one is enough to know
-        first = str(error).splitlines()[-1].strip().rstrip(".")
-        known = f"{info.full_name} ({info.preset})"
-        raise BenchError(f"{path} is of another architecture than {known}: {first}.") from error
-    missing = [key for key in missing if not key.startswith(_TRAINING_ONLY)]
-    if missing or unknown:
-        raise BenchError(f"{path} lacks {missing[:3]} or has unknown {unknown[:3]}; it is of another architecture.")
-    if not all(bool(torch.isfinite(v).all()) for v in state.values()):
-        raise BenchError(f"{path} holds values that are not finite; restore the file from the release.")
+    known = f"{info.full_name} ({info.preset})"
+    _fill(model, {k: v for k, v in tensors.items() if not k.startswith(_TABLES)}, path, known)
     try:
         return _read_tables(tables, model)
     except (KeyError, ValueError) as error:
