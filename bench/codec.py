@@ -221,7 +221,7 @@ class Method:
         name: Registered name.
         variants: Names of the variants.
         default_variant: The one meant by the bare name.
-        presets: Presets that exist.
+        presets: Presets that at least one variant has.
         describe: ``(variant, preset) -> CodecInfo``, importing neither torch nor compressai.
         target: ``module:Class`` of the codec.
         title: Name for people.
@@ -238,3 +238,14 @@ class Method:
     title: str = ""
     paper: str = ""
     recipe: Path | None = None
+
+    def presets_of(self, variant: str) -> tuple[str, ...]:
+        """Presets that one variant has; some have weights of the published size alone."""
+        found = []
+        for preset in self.presets:
+            try:
+                self.describe(variant, preset)
+            except BenchError:
+                continue
+            found.append(preset)
+        return tuple(found)

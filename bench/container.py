@@ -138,12 +138,8 @@ def registered() -> Iterator[CodecInfo]:
         except BenchError:
             continue
         for variant in method.variants:
-            for preset in method.presets:
-                try:
-                    info = method.describe(variant, preset)
-                except BenchError:  # not every variant has every preset
-                    continue
-                yield info
+            for preset in method.presets_of(variant):
+                yield method.describe(variant, preset)
 
 
 def _by_id(codec_id: int) -> CodecInfo:

@@ -46,8 +46,9 @@ def codec_info(name: str, preset: str = "small", variant: str | None = None) -> 
     variant = variant or named
     if variant not in method.variants:
         raise UnknownName(f"{method.name} has no variant {variant!r}; choose one of {', '.join(method.variants)}.")
-    if preset not in method.presets:
-        raise UnknownName(f"{method.name} has no preset {preset!r}; choose one of {', '.join(method.presets)}.")
+    presets = method.presets_of(variant)
+    if preset not in presets:
+        raise UnknownName(f"{method.name}:{variant} has no preset {preset!r}; choose one of {', '.join(presets)}.")
     return cast(CodecInfo, method.describe(variant, preset))
 
 

@@ -67,7 +67,9 @@ def _codecs() -> None:
     for name in methods:
         try:
             method = methods.get(name)
-            for variant in method.variants if "small" in method.presets else ():
+            for variant in method.variants:
+                if "small" not in method.presets_of(variant):
+                    continue
                 info = method.describe(variant, "small")
                 files = sorted({point.weights for point in info.rates if point.weights is not None})
                 absent = [path for path in files if not path.is_file()]

@@ -38,7 +38,8 @@ def _methods() -> None:
             method = methods.get(name)
             for variant in method.variants:
                 full = name if variant == method.default_variant else f"{name}:{variant}"
-                info = method.describe(variant, method.presets[0])
+                presets = method.presets_of(variant)
+                info = method.describe(variant, presets[0])
                 points = f"{info.rates[0].name}…{info.rates[-1].name}" if len(info.rates) > 1 else "one"
                 marks = [
                     *(["side view"] if info.uses_side else []),
@@ -46,7 +47,7 @@ def _methods() -> None:
                     *(["draws noise"] if info.stochastic else []),
                     *([f"needs {r}" for r in info.requires if find_spec(r) is None]),
                 ]
-                rows.append((full, ", ".join(method.presets), points, info.title or method.title, ", ".join(marks)))
+                rows.append((full, ", ".join(presets), points, info.title or method.title, ", ".join(marks)))
         except BenchError as error:
             rows.append((name, "", "", f"not available: {error}", ""))
     _table("Methods (--method)", ("name", "presets", "rates", "title", "notes"), rows)

@@ -50,6 +50,7 @@ def every_target(preset: str = "small") -> list[Target]:
     return [
         Target(f"{name}:{variant}", preset)
         for name in methods
-        if preset in (method := methods.get(name)).presets
+        for method in [methods.get(name)]
         for variant in method.variants
+        if preset in method.presets_of(variant)
     ]

@@ -143,9 +143,8 @@ def _infos(request: Request) -> list[tuple[str, CodecInfo, Fault]]:
             specs.append(name)
             continue
         method = registry.get(name)
-        if request.preset in method.presets:
-            ordered = sorted(method.variants, key=lambda variant: variant != method.default_variant)
-            specs += [f"{name}:{variant}" for variant in ordered]
+        ordered = sorted(method.variants, key=lambda variant: variant != method.default_variant)
+        specs += [f"{name}:{variant}" for variant in ordered if request.preset in method.presets_of(variant)]
     for spec in dict.fromkeys(specs):
         info = codec_info(spec, request.preset)
         absent = [name for name in info.requires if find_spec(name) is None]

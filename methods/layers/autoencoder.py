@@ -1,21 +1,25 @@
-"""The autoencoder behind Ballé2018 and NDIC: one configuration gives the small and the published forms.
+"""The autoencoder behind Ballé2017, Ballé2018 and NDIC: one configuration gives the small and the published forms.
 
-Ballé et al., ICLR 2018; Mital, Özyılkan, Garjani, Gündüz, "Neural distributed image compression using common
+Ballé et al., ICLR 2017 and 2018; Mital, Özyılkan, Garjani, Gündüz, "Neural distributed image compression using common
 information", DCC 2022, section 3.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from methods.layers.fusion import fusion
+from methods.layers.latent_coder import LatentCoder, make_tables, read_tables
+from methods.layers.network import Network
 from methods.layers.priors import FactorizedPrior, HyperPrior
-from methods.layers.transforms import analysis, synthesis
+from methods.layers.transforms import STACK, Stack, analysis, synthesis
 
 _COMMON_NOISE = 0.001**0.5
 """Standard deviation of the noise that NDIC adds to the common information in training."""
@@ -26,7 +30,7 @@ class Config:
     """Sizes of one autoencoder; the keys of a recipe's ``model`` table.
 
     Attributes:
-        widths: Channels of the three hidden stages of the analysis transform.
+        widths: Channels of the hidden stages of the analysis transform.
         latent: Channels of the latent.
         rates: Rate points that one set of weights covers; gain vectors exist where there is more than one.
         prior: ``factorized`` or ``hyper``.
@@ -35,13 +39,15 @@ class Config:
         hyper_width: Hidden width of the small hyperprior.
         filters: Widths of the factorised densities' layers.
         common: Channels of the common information computed from ``y``; 0 for a codec without side view.
-        common_kernel: Kernel of the last convolution of the common information's analysis.
+        common_kernel: Kernel of the last convolution of the common information's analysis, where it differs.
         mixing: Blocks that mix latent and common information before the synthesis; with 0 they are concatenated, as
             published.
         own: Also code ``y`` by itself in training, as NDIC's loss does (α = β = 1).
+        stack: Kernel and stride of each convolution of the analysis transform.
+        twice: The synthesis applies its second convolution twice and has no third, as NDIC's first release does.
     """
 
-    widths: tuple[int, int, int]
+    widths: tuple[int, ...]
     latent: int
     rates: int
     prior: str = "hyper"
@@ -50,9 +56,11 @@ class Config:
     hyper_width: int = 0
     filters: tuple[int, ...] = (3, 3, 3, 3)
     common: int = 0
-    common_kernel: int = 5
+    common_kernel: int | None = None
     mixing: int = 0
     own: bool = False
+    stack: Stack = STACK
+    twice: bool = False
 
     @classmethod
     def parse(cls, table: Mapping[str, Any], rates: int) -> Config:
@@ -86,14 +94,17 @@ class Gains(nn.Module):
         return self.log[rate].exp()[:, :, None, None]
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(Network):
     """Analysis, prior and synthesis, with or without common information from a side view."""
+
+    training_only = ("own_a.", "own_s.", "own_prior.", "common_prior.")
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.config = config
-        self.g_a = analysis(config.widths, config.latent)
-        self.g_s = synthesis(config.latent + (0 if config.mixing else config.common), config.widths[::-1])
+        self.config, self.rates = config, config.rates
+        self.g_a = analysis(config.widths, config.latent, config.stack)
+        joined = config.latent + (0 if config.mixing else config.common)
+        self.g_s = synthesis(joined, config.widths[::-1], config.stack, config.twice)
         self.prior = config.make_prior(config.rates)
         if config.mixing:
             self.mix = fusion(config.latent, config.common, config.mixing)
@@ -101,12 +112,12 @@ class Autoencoder(nn.Module):
             self.gain = Gains(config.rates, config.latent, span=8.0)
             self.inverse_gain = Gains(config.rates, config.latent, span=1 / 8.0)
         if config.common:
-            self.common = analysis(config.widths, config.common, config.common_kernel)
+            self.common = analysis(config.widths, config.common, config.stack, config.common_kernel)
             if config.rates > 1:
                 self.common_gain = Gains(config.rates, config.common, span=1.0)
         if config.own:
-            self.own_a = analysis(config.widths, config.latent)
-            self.own_s = synthesis(config.latent + config.common, config.widths[::-1])
+            self.own_a = analysis(config.widths, config.latent, config.stack)
+            self.own_s = synthesis(config.latent + config.common, config.widths[::-1], config.stack, config.twice)
             self.own_prior = config.make_prior(1)
             self.common_prior = FactorizedPrior(config.common, 1, config.filters, centred=False)
 
@@ -160,11 +171,10 @@ class Autoencoder(nn.Module):
             out["bits_common"] = self.common_prior.latent.continuous_bits(common)
         return out
 
-    def aux_loss(self) -> Tensor:
-        """CompressAI's loss that moves the bottlenecks' quantiles onto the densities' tails and medians."""
-        return torch.stack([m.loss() for m in self.modules() if hasattr(m, "quantiles")]).sum()
+    def tables(self) -> dict[str, np.ndarray]:
+        """See :meth:`methods.layers.network.Network.tables`."""
+        return make_tables(self.prior)
 
-    def coding_parameters(self) -> int:
-        """Learned parameters that coding ``x`` uses: everything but NDIC's branch for ``y`` itself."""
-        training_only = ("own_a", "own_s", "own_prior", "common_prior")
-        return sum(p.numel() for n, p in self.named_parameters() if n.split(".")[0] not in training_only)
+    def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> LatentCoder:
+        """See :meth:`methods.layers.network.Network.coder`."""
+        return LatentCoder(copy.deepcopy(self.prior).cpu().double(), read_tables(arrays, self.prior), rate)

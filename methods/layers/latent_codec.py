@@ -17,17 +17,17 @@ from torch import Tensor
 from bench.codec import Codec, CodecInfo, Payload, RatePoint
 from bench.coding import StreamDecoder, StreamEncoder
 from bench.errors import BitstreamError, NotPrepared
-from methods.layers.autoencoder import Autoencoder
-from methods.layers.latent_coder import LatentCoder
+from methods.layers.autoencoder import Autoencoder, Config
+from methods.layers.network import Network
 from methods.layers.transforms import pad_to
-from methods.layers.weights import configure, export, load, warm
-
-STRIDE = 64
-"""Latents are padded to whole hyper-latents: four halvings, then two."""
+from methods.layers.weights import export, load, sizes, warm
 
 
 class LatentCodec(Codec):
-    """Ballé2018 and NDIC in all variants: which one is in the recipe that ``info`` names."""
+    """Ballé2017, Ballé2018 and NDIC in all variants: which one is in the recipe that ``info`` names.
+
+    Codecs with another network override :meth:`build`.
+    """
 
     def __init__(
         self, info: CodecInfo, rate: RatePoint, weights: Path | None = None, options: Mapping[str, Any] | None = None
@@ -36,17 +36,17 @@ class LatentCodec(Codec):
         self._ready: str | None = None
 
     @staticmethod
-    def build(info: CodecInfo) -> Autoencoder:
+    def build(info: CodecInfo) -> Network:
         """Return the untrained network of one (variant, preset)."""
-        return Autoencoder(configure(info))
+        return Autoencoder(Config.parse(*sizes(info)))
 
     @staticmethod
-    def export(model: Autoencoder, info: CodecInfo, rate: str | None, path: Path) -> str:
+    def export(model: Network, info: CodecInfo, rate: str | None, path: Path) -> str:
         """Write a trained network with its coding tables; returns the file's sha256."""
         return export(model, info, rate, path)
 
     @staticmethod
-    def warm(model: Autoencoder, path: Path) -> None:
+    def warm(model: Network, path: Path) -> None:
         """Start a network from a weights file of the same architecture."""
         warm(model, path)
 
@@ -54,13 +54,11 @@ class LatentCodec(Codec):
         """See :meth:`bench.codec.Codec.prepare`."""
         if self._ready == device:
             return self
-        model = self.build(self.info)
-        tables = load(model, self)
-        model.eval().requires_grad_(False)
-        self._rate_index = self.rate.index if model.config.rates > 1 else 0
+        model = self.build(self.info).eval().requires_grad_(False)
+        self._coder = load(model, self)
+        self._rate_index = self.rate.index if model.rates > 1 else 0
         # The device's arithmetic may differ in the last bits; what it computes here never selects a coding table.
         self._model = model.to(device)
-        self._coder = LatentCoder(copy.deepcopy(model.prior).cpu().double(), tables, self._rate_index)
         self._analysis = copy.deepcopy(model).cpu().double() if self.info.preset == "small" else self._model
         self._ready = device
         return self
@@ -77,7 +75,7 @@ class LatentCodec(Codec):
         step = 1 if self.info.preset == "small" else len(x)
         latents: list[Tensor] = []
         for batch in x.split(step):
-            picture = pad_to(batch.to(weight.device, weight.dtype) / 255, STRIDE)
+            picture = pad_to(batch.to(weight.device, weight.dtype) / 255, self._model.multiple)
             rate = torch.full((len(batch),), self._rate_index, device=weight.device)
             latents += self._analysis.analyse(picture, rate).cpu().double().split(1)
         return latents
@@ -107,7 +105,8 @@ class LatentCodec(Codec):
         """See :meth:`bench.codec.Codec.decode`."""
         self._need_ready()
         height, width = y.shape[-2:]
-        grid = (-(-height // STRIDE) * STRIDE // 16, -(-width // STRIDE) * STRIDE // 16)
+        multiple, stride = self._model.multiple, self._model.stride
+        grid = (-(-height // multiple) * multiple // stride, -(-width // multiple) * multiple // stride)
         latents = [self._coder.decode(StreamDecoder(self._section(p)), grid) for p in payloads]
         weight = next(self._model.parameters())
         latent = torch.cat(latents).to(weight.device, weight.dtype)
@@ -116,12 +115,12 @@ class LatentCodec(Codec):
         return picture.clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
 
     @torch.inference_mode()
-    def analyse_side(self, y: Tensor) -> Tensor | None:
+    def analyse_side(self, y: Tensor) -> Any:
         """See :meth:`bench.codec.Codec.analyse_side`."""
         if not self.info.uses_side:
             return None
         weight = next(self._model.parameters())
-        return self._model.side(pad_to(y.to(weight.device, weight.dtype) / 255, STRIDE))
+        return self._model.side(pad_to(y.to(weight.device, weight.dtype) / 255, self._model.multiple))
 
     def _need_ready(self) -> None:
         if self._ready is None:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.coding import StreamDecoder, StreamEncoder, Tables, ideal_bits, scale_index
+from bench.coding import (
+    SCALE_TABLE,
+    StreamDecoder,
+    StreamEncoder,
+    Tables,
+    categorical_tables,
+    gaussian_tables,
+    ideal_bits,
+    scale_index,
+)
 from bench.errors import BitstreamError
 from methods.layers.priors import FactorizedPrior, Gaussian, HyperPrior
 
@@ -28,6 +38,37 @@ class CodingTables:
     factorized: Tables
     gaussian: Tables | None
     levels: np.ndarray
+
+
+def make_tables(prior: FactorizedPrior | HyperPrior) -> dict[str, np.ndarray]:
+    """Arrays of a prior's integer tables, to be stored with its weights."""
+    masses, offsets = prior.latent.pmfs()
+    made = {f"factorized.{k}": v for k, v in categorical_tables(masses, offsets).to_arrays().items()}
+    if isinstance(prior, HyperPrior):
+        made |= {f"gaussian.{k}": v for k, v in gaussian_tables(SCALE_TABLE).to_arrays().items()}
+        made["levels"] = SCALE_TABLE
+    return made
+
+
+def read_tables(arrays: Mapping[str, np.ndarray], prior: FactorizedPrior | HyperPrior) -> CodingTables:
+    """Restore what :func:`make_tables` gave for such a prior.
+
+    Raises:
+        KeyError, ValueError: Tables are absent, unsound, or of another prior.
+    """
+
+    def part(name: str) -> Tables:
+        return Tables.from_arrays({k: arrays[f"{name}.{k}"] for k in ("counts", "lengths", "offsets")})
+
+    latent = prior.latent
+    factorized, gaussian, levels = part("factorized"), None, SCALE_TABLE
+    if len(factorized) != latent.rates * latent.channels:
+        raise ValueError(f"{len(factorized)} tables for {latent.rates * latent.channels} densities")
+    if isinstance(prior, HyperPrior):
+        gaussian, levels = part("gaussian"), arrays["levels"]
+        if len(gaussian) != len(levels):
+            raise ValueError(f"{len(gaussian)} tables for {len(levels)} scales")
+    return CodingTables(factorized, gaussian, levels)
 
 
 class LatentCoder:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from bench import recipe
 from bench.codec import Codec, CodecInfo
-from bench.coding import SCALE_TABLE, Tables, categorical_tables, gaussian_tables
 from bench.errors import BenchError, MissingWeights
-from methods.layers.autoencoder import Autoencoder, Config
-from methods.layers.latent_coder import CodingTables
-from methods.layers.priors import HyperPrior
+from methods.layers.network import Coder, Network
 
 _TABLES = "tables."
-_TRAINING_ONLY = ("own_a.", "own_s.", "own_prior.", "common_prior.")
 
 
 def recipe_path(name: str) -> Path:
@@ -28,13 +25,13 @@ def recipe_path(name: str) -> Path:
     return Path(__file__).parents[1] / name / "recipe.toml"
 
 
-def configure(info: CodecInfo) -> Config:
-    """Return the sizes that the recipe states for a codec."""
+def sizes(info: CodecInfo) -> tuple[Mapping[str, Any], int]:
+    """Return the ``model`` table of a codec's recipe, and how many rate points one set of weights covers."""
     table = recipe.table(recipe_path(info.name), info.variant, info.preset)
-    return Config.parse(table["model"], len(info.rates) if info.preset == "small" else 1)
+    return table["model"], len(info.rates) if info.preset == "small" else 1
 
 
-def export(model: Autoencoder, info: CodecInfo, rate: str | None, path: Path) -> str:
+def export(model: Network, info: CodecInfo, rate: str | None, path: Path) -> str:
     """Write a trained network with its coding tables.
 
     Args:
@@ -50,12 +47,12 @@ def export(model: Autoencoder, info: CodecInfo, rate: str | None, path: Path) ->
     dtype = torch.float16 if small else torch.float32
     state = {}
     for name, tensor in model.state_dict().items():
-        if small and name.startswith(_TRAINING_ONLY):
+        if small and name.startswith(model.training_only):
             continue
         if tensor.is_floating_point():
             tensor.copy_(tensor.to(dtype))
         state[name] = tensor.to(dtype).contiguous() if tensor.is_floating_point() else tensor
-    state |= {_TABLES + key: torch.from_numpy(value) for key, value in _make_tables(model).items()}
+    state |= {_TABLES + key: torch.from_numpy(value) for key, value in model.tables().items()}
     about = {"method": info.name, "variant": info.variant, "preset": info.preset, "rate": rate or "all"}
     data = save(state, {"dic-bench": json.dumps(about, sort_keys=True)})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +62,7 @@ def export(model: Autoencoder, info: CodecInfo, rate: str | None, path: Path) ->
     return hashlib.sha256(data).hexdigest()
 
 
-def warm(model: Autoencoder, path: Path) -> None:
+def warm(model: Network, path: Path) -> None:
     """Copy the parameters of a weights file into a network of the same architecture, tables aside.
 
     Raises:
@@ -78,7 +75,7 @@ def warm(model: Autoencoder, path: Path) -> None:
     _fill(model, {key: value for key, value in tensors.items() if not key.startswith(_TABLES)}, path, "this codec")
 
 
-def _fill(model: Autoencoder, state: dict[str, torch.Tensor], path: Path, name: str) -> None:
+def _fill(model: Network, state: dict[str, torch.Tensor], path: Path, name: str) -> None:
     """Put parameters, as float32, into a network; only what training alone uses may be absent."""
     state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     try:
@@ -86,24 +83,15 @@ def _fill(model: Autoencoder, state: dict[str, torch.Tensor], path: Path, name: 
     except RuntimeError as error:  # torch lists every shape that differs; one is enough to know
         first = str(error).splitlines()[-1].strip().rstrip(".")
         raise BenchError(f"{path} is of another architecture than {name}: {first}.") from error
-    missing = [key for key in missing if not key.startswith(_TRAINING_ONLY)]
+    missing = [key for key in missing if not key.startswith(model.training_only)]
     if missing or unknown:
         raise BenchError(f"{path} lacks {missing[:3]} or has unknown {unknown[:3]}; it is of another architecture.")
     if not all(bool(torch.isfinite(value).all()) for value in state.values()):
         raise BenchError(f"{path} holds values that are not finite; restore the file from the release.")
 
 
-def _make_tables(model: Autoencoder) -> dict[str, np.ndarray]:
-    masses, offsets = model.prior.latent.pmfs()
-    made = {f"factorized.{k}": v for k, v in categorical_tables(masses, offsets).to_arrays().items()}
-    if isinstance(model.prior, HyperPrior):
-        made |= {f"gaussian.{k}": v for k, v in gaussian_tables(SCALE_TABLE).to_arrays().items()}
-        made["levels"] = SCALE_TABLE
-    return made
-
-
-def load(model: Autoencoder, codec: Codec) -> CodingTables:
-    """Fill ``model`` from the codec's weights file and return its coding tables.
+def load(model: Network, codec: Codec) -> Coder:
+    """Fill ``model`` from the codec's weights file and return the coder of the codec's rate point.
 
     Raises:
         MissingWeights: The file is absent.
@@ -136,21 +124,6 @@ def load(model: Autoencoder, codec: Codec) -> CodingTables:
     known = f"{info.full_name} ({info.preset})"
     _fill(model, {k: v for k, v in tensors.items() if not k.startswith(_TABLES)}, path, known)
     try:
-        return _read_tables(tables, model)
+        return model.coder(tables, codec.rate.index if model.rates > 1 else 0)
     except (KeyError, ValueError) as error:
         raise BenchError(f"{path} lacks sound coding tables ({error}); restore the file from the release.") from error
-
-
-def _read_tables(arrays: dict[str, np.ndarray], model: Autoencoder) -> CodingTables:
-    def part(name: str) -> Tables:
-        return Tables.from_arrays({k: arrays[f"{name}.{k}"] for k in ("counts", "lengths", "offsets")})
-
-    latent = model.prior.latent
-    factorized, gaussian, levels = part("factorized"), None, SCALE_TABLE
-    if len(factorized) != latent.rates * latent.channels:
-        raise ValueError(f"{len(factorized)} tables for {latent.rates * latent.channels} densities")
-    if isinstance(model.prior, HyperPrior):
-        gaussian, levels = part("gaussian"), arrays["levels"]
-        if len(gaussian) != len(levels):
-            raise ValueError(f"{len(gaussian)} tables for {len(levels)} scales")
-    return CodingTables(factorized, gaussian, levels)

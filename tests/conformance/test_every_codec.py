@@ -19,8 +19,7 @@ def _targets() -> list[Target]:
             method = methods.get(name)
         except Exception:
             continue
-        if "small" in method.presets:
-            found += [Target(f"{name}:{variant}") for variant in method.variants]
+        found += [Target(f"{name}:{variant}") for variant in method.variants if "small" in method.presets_of(variant)]
     return found
 
 
@@ -42,7 +41,7 @@ def test_container_identifiers_are_unique_and_set() -> None:
         if methods.origin(name) == "dic-bench"
         for method in [methods.get(name)]
         for variant in method.variants
-        for preset in method.presets
+        for preset in method.presets_of(variant)
     ]
     numbers = [info.codec_id for info in infos]
     assert 0 not in numbers and len(set(numbers)) == len(numbers)

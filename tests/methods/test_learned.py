@@ -173,10 +173,9 @@ def test_stored_tables_are_those_of_the_rounded_weights(stand_ins: dict[str, Pat
 
 def test_paper_preset_codes_with_weights_of_one_rate(tmp_path: Path) -> None:
     info = bench.codec_info("ndic:b17", "paper")
-    config = weights.configure(info)
-    assert config.rates == 1 and config.own
     torch.manual_seed(2)
-    network = Autoencoder(config)
+    network = LatentCodec.build(info)
+    assert isinstance(network, Autoencoder) and network.rates == 1 and network.config.own
     path = tmp_path / "paper.safetensors"
     LatentCodec.export(network, info, "r2", path)
     codec = bench.load_codec("ndic:b17", "paper", rate="r2", weights=path).prepare()
