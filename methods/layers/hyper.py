@@ -58,3 +58,22 @@ def small(latent: int, width: int, hyper: int) -> tuple[nn.Sequential, nn.Sequen
         nn.Conv2d(width, 2 * latent, 3, 1, 1),
     )
     return down, up
+
+
+def joint(latent: int, hyper: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Transforms of Minnen et al. (NeurIPS 2018); the synthesis gives features of ``2·latent`` channels."""
+    down = nn.Sequential(
+        nn.Conv2d(latent, hyper, 3, 1, 1),
+        nn.LeakyReLU(),
+        nn.Conv2d(hyper, hyper, 5, 2, 2),
+        nn.LeakyReLU(),
+        nn.Conv2d(hyper, hyper, 5, 2, 2),
+    )
+    up = nn.Sequential(
+        nn.ConvTranspose2d(hyper, latent, 5, 2, 2, 1),
+        nn.LeakyReLU(),
+        nn.ConvTranspose2d(latent, latent * 3 // 2, 5, 2, 2, 1),
+        nn.LeakyReLU(),
+        nn.Conv2d(latent * 3 // 2, 2 * latent, 3, 1, 1),
+    )
+    return down, up

@@ -44,14 +44,14 @@ class FactorizedPrior(nn.Module):
 
 
 class HyperPrior(nn.Module):
-    """Gaussian whose scales (and means, in the small form) come from a transmitted hyper-latent.
+    """Gaussian whose scales (and means, in the small and joint forms) come from a transmitted hyper-latent.
 
     Args:
         channels: Channels M of the latent.
         hyper_channels: Channels of the hyper-latent.
         width: Hidden width of the small form's hyper transforms.
         rates: Number of rate points.
-        form: ``small``, ``canonical`` or ``ndic``.
+        form: ``small``, ``joint``, ``canonical`` or ``ndic``.
         filters: Widths of the hyper-latent's cumulative.
     """
 
@@ -59,9 +59,11 @@ class HyperPrior(nn.Module):
         self, channels: int, hyper_channels: int, width: int, rates: int, form: str, filters: tuple[int, ...]
     ) -> None:
         super().__init__()
-        self.means = form == "small"
-        if self.means:
+        self.means = form in ("small", "joint")
+        if form == "small":
             self.down, self.up = hyper.small(channels, width, hyper_channels)
+        elif form == "joint":
+            self.down, self.up = hyper.joint(channels, hyper_channels)
         else:
             self.down, self.up = hyper.published(channels, hyper_channels, ndic=form == "ndic")
         self.latent = RateBottleneck(hyper_channels, rates, filters, centred=form != "ndic")
