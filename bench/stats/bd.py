@@ -1,8 +1,8 @@
-"""Bjøntegaard deltas between two rate-quality curves.
+"""Bjøntegaard deltas between rate-quality curves, one pair or many at once.
 
-Curves are sorted by rate, oriented so that higher is better, and interpolated with PCHIP on log₂ rate (Bjøntegaard,
-VCEG-M33, 2001, with the interpolation that JVET has used since 2019: the cubic fit of the original swings between
-unevenly spaced points). A value is given only where there is enough to compare; otherwise it is NaN with the reason.
+Curves are sorted by rate, oriented so that higher is better, and interpolated on log₂ rate (Bjøntegaard, VCEG-M33,
+2001) with PCHIP, as JVET has done since 2019: the cubic fit of the original swings between unevenly spaced points. Akima
+is offered for comparison. A value is given only where there is enough to compare; otherwise it is NaN with the reason.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bench.stats.hermite import Array, Method, interpolate
 
 MIN_POINTS = 4
 MIN_OVERLAP = 0.75
@@ -27,11 +28,13 @@ class Delta:
             ``bd_quality`` (positive = the test curve is better); NaN where it cannot be given.
         reason: Why it is NaN; empty otherwise.
         overlap: Shared range over the shorter curve's range, 0 to 1.
+        monotone: Both curves' quality rises with their rate; a BD-rate needs that, a BD-quality does not.
     """
 
     value: float
     reason: str = ""
     overlap: float = 0.0
+    monotone: bool = True
 
 
 def bd_rate(
@@ -40,27 +43,22 @@ def bd_rate(
     rate: Sequence[float],
     quality: Sequence[float],
     higher_is_better: bool = True,
+    method: Method = "pchip",
 ) -> Delta:
     """Mean difference of rate at equal quality, in percent of the anchor's rate.
 
     Args:
         anchor_rate: Rates of the anchor, bits per pixel, > 0.
-        anchor_quality: Its metric values, one a rate.
+        anchor_quality: Its metric values, one a rate; MS-SSIM in dB.
         rate: Rates of the tested codec.
         quality: Its metric values.
         higher_is_better: False for distances such as LPIPS.
+        method: Interpolation.
 
     Returns:
         −50 for a codec that needs half the rate throughout, 0 for the anchor itself.
     """
-    a, b, reason = _curves(anchor_rate, anchor_quality, rate, quality, higher_is_better)
-    if reason:
-        return Delta(math.nan, reason)
-    # Rate as a function of quality needs quality to rise with rate; a curve that turns back has no such function.
-    for name, curve in (("anchor", a), ("codec", b)):
-        if not bool(np.all(np.diff(curve[1]) > 0)):
-            return Delta(math.nan, f"the {name}'s quality does not rise with its rate")
-    return _integrate(a[1], a[0], b[1], b[0], percent=True)
+    return _delta(True, anchor_rate, anchor_quality, rate, quality, higher_is_better, method)
 
 
 def bd_quality(
@@ -69,68 +67,103 @@ def bd_quality(
     rate: Sequence[float],
     quality: Sequence[float],
     higher_is_better: bool = True,
+    method: Method = "pchip",
 ) -> Delta:
     """Mean difference of quality at equal rate, in units of the metric; positive is better in either direction.
 
     Args:
         anchor_rate: Rates of the anchor, bits per pixel, > 0.
-        anchor_quality: Its metric values, one a rate.
+        anchor_quality: Its metric values, one a rate; MS-SSIM in dB.
         rate: Rates of the tested codec.
         quality: Its metric values.
         higher_is_better: False for distances such as LPIPS; the sign is then turned, so that positive is better.
+        method: Interpolation.
     """
-    a, b, reason = _curves(anchor_rate, anchor_quality, rate, quality, higher_is_better)
-    if reason:
-        return Delta(math.nan, reason)
-    return _integrate(a[0], a[1], b[0], b[1], percent=False)
+    return _delta(False, anchor_rate, anchor_quality, rate, quality, higher_is_better, method)
 
 
-Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+def bd_many(
+    anchor_rate: Array,
+    anchor_quality: Array,
+    rate: Array,
+    quality: Array,
+    higher_is_better: bool = True,
+    percent: bool = True,
+    method: Method = "pchip",
+) -> Array:
+    """BD-rate or BD-quality of many pairs of curves at once, as the replicates of a bootstrap need it.
+
+    Args:
+        anchor_rate: ``(J, ...)``, bits per pixel, in any order along the first axis.
+        anchor_quality: ``(J, ...)``.
+        rate: ``(K, ...)``.
+        quality: ``(K, ...)``.
+        higher_is_better: False for distances.
+        percent: BD-rate in percent; False gives BD-quality in units of the metric.
+        method: Interpolation.
+
+    Returns:
+        ``(...)``; NaN where a curve has equal rates or a missing value, where nothing is shared and, for BD-rate, where
+        quality does not rise with rate. The thresholds on points and overlap are left to ``bd_rate``.
+    """
+    a, b = oriented(anchor_rate, anchor_quality, higher_is_better), oriented(rate, quality, higher_is_better)
+    return _mean_gap(a, b, percent, method)[0]
 
 
-def _curves(
+def oriented(rate: Array, quality: Array, higher_is_better: bool) -> tuple[Array, Array]:
+    """Curves ``(K, ...)`` by log₂ rate, low to high, their quality turned so that higher is better."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = np.log2(rate)
+    y = quality if higher_is_better else -quality
+    if np.all(np.diff(x, axis=0) > 0):
+        return x, y
+    order = np.argsort(x, axis=0, kind="stable")
+    return np.take_along_axis(x, order, axis=0), np.take_along_axis(y, order, axis=0)
+
+
+def _mean_gap(a: tuple[Array, Array], b: tuple[Array, Array], percent: bool, method: Method) -> tuple[Array, Array]:
+    """Mean of test − anchor over the shared range, in percent of rate or units of quality; and the overlap."""
+    if percent:  # rate as a function of quality
+        a, b = a[::-1], b[::-1]  # type: ignore[assignment]
+    (ax, ay), (bx, by) = a, b
+    low, high = np.maximum(ax[0], bx[0]), np.minimum(ax[-1], bx[-1])
+    good = (high > low) & (np.diff(ax, axis=0) > 0).all(axis=0) & (np.diff(bx, axis=0) > 0).all(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        overlap = np.maximum(0.0, (high - low) / np.minimum(ax[-1] - ax[0], bx[-1] - bx[0]))
+        area = interpolate(bx, by, method).integral(low, high) - interpolate(ax, ay, method).integral(low, high)
+        mean = area / (high - low)
+        value = np.where(good, (np.exp2(mean) - 1.0) * 100.0 if percent else mean, np.nan)
+    return value, overlap
+
+
+def _delta(
+    percent: bool,
     anchor_rate: Sequence[float],
     anchor_quality: Sequence[float],
     rate: Sequence[float],
     quality: Sequence[float],
     higher_is_better: bool,
-) -> tuple[Curve, Curve, str]:
-    """Sort both curves by log₂ rate, oriented so that higher is better; the third element says what is wrong."""
-    made: list[Curve] = []
+    method: Method,
+) -> Delta:
+    made = []
     for name, rates, values in (("anchor", anchor_rate, anchor_quality), ("codec", rate, quality)):
         r, v = np.asarray(rates, dtype=np.float64), np.asarray(values, dtype=np.float64)
         if r.shape != v.shape or r.ndim != 1:
             raise ValueError("rates and qualities must be two equally long lists")
-        empty = np.zeros(0)
         if r.size < MIN_POINTS:
-            return (empty, empty), (empty, empty), f"the {name} has {r.size} of the {MIN_POINTS} rate points needed"
+            return Delta(math.nan, f"the {name} has {r.size} of the {MIN_POINTS} rate points needed")
         if not (np.all(np.isfinite(r)) and np.all(np.isfinite(v)) and np.all(r > 0)):
-            return (empty, empty), (empty, empty), f"the {name} has a missing value or a rate of zero"
-        order = np.argsort(r, kind="stable")
-        r, v = np.log2(r[order]), (v if higher_is_better else -v)[order]
-        if np.any(np.diff(r) <= 0):
-            return (empty, empty), (empty, empty), f"the {name} has two points of the same rate"
-        made.append((r, v))
-    return made[0], made[1], ""
-
-
-def _integrate(
-    ax: NDArray[np.float64],
-    ay: NDArray[np.float64],
-    bx: NDArray[np.float64],
-    by: NDArray[np.float64],
-    percent: bool,
-) -> Delta:
-    """Mean of ``b(x) − a(x)`` over the shared range of x."""
-    from scipy.interpolate import PchipInterpolator
-
-    low, high = max(ax[0], bx[0]), min(ax[-1], bx[-1])
-    shorter = min(ax[-1] - ax[0], bx[-1] - bx[0])
-    overlap = max(0.0, float((high - low) / shorter))
+            return Delta(math.nan, f"the {name} has a missing value or a rate of zero")
+        made.append(oriented(r, v, higher_is_better))
+        if np.any(np.diff(made[-1][0]) <= 0):
+            return Delta(math.nan, f"the {name} has two points of the same rate")
+    rising = [bool(np.all(np.diff(curve[1]) > 0)) for curve in made]
+    # Rate as a function of quality needs quality to rise with rate; a curve that turns back has no such function.
+    if percent and not all(rising):
+        name = "codec" if rising[0] else "anchor"
+        return Delta(math.nan, f"the {name}'s quality does not rise with its rate", 0.0, False)
+    value, overlap = (float(part) for part in _mean_gap(made[0], made[1], percent, method))
     if overlap < MIN_OVERLAP:
-        return Delta(
-            math.nan, f"the curves share {overlap:.0%} of the shorter one, {MIN_OVERLAP:.0%} are needed", overlap
-        )
-    areas = [float(PchipInterpolator(x, y).integrate(low, high)) for x, y in ((ax, ay), (bx, by))]
-    mean = (areas[1] - areas[0]) / float(high - low)
-    return Delta((2.0**mean - 1.0) * 100.0 if percent else mean, "", overlap)
+        reason = f"the curves share {overlap:.0%} of the shorter one, {MIN_OVERLAP:.0%} are needed"
+        return Delta(math.nan, reason, overlap, all(rising))
+    return Delta(value, "", overlap, all(rising))
