@@ -1,16 +1,25 @@
-"""Means of a unit, and of a rate point over its repetitions."""
+"""Rate points: means of a unit, and of a rate point over its repetitions."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.store.schema import ITEM, SET
+import numpy as np
+
+from bench.report.units import Items
+from bench.stats.bootstrap import Estimate
+from bench.stats.hermite import Array
+from bench.store.schema import SET
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SET_NAMES = {column.name for column in SET} | {"edited", "sealed", "parameters", "declared"}
+_BITS = ("file", "payload", "estimated", "native")
 
 
 @dataclass
@@ -19,14 +28,18 @@ class Point:
 
     Attributes:
         rate: ``r1`` … ``rk``.
-        bpp: Bits of the files over pixels: the headline rate.
+        bpp: Bits of the files over pixels: the headline rate; the estimated bits where nothing was written.
         bpp_payload, bpp_estimated, bpp_native: The other counts of bits; NaN where there are none.
         encode_ms, decode_ms, side_ms: Medians over the items.
         decode_batch: Batch size of most items.
         values: Metric to mean over items (or value over the set), averaged over repetitions.
         spread: Metric to the standard deviation between repetitions; empty with one.
+        intervals: Item metric, and ``bpp``, to the interval of its mean over scenes; filled by ``judge``. Set metrics
+            have the interval that was computed with them, if any.
         repetitions: Number of repetitions.
         key: Key of the first unit.
+        count: Items a scene ``(G,)``, of all repetitions together.
+        sums: Column to sums a scene ``(G,)``; see ``Items``.
     """
 
     rate: str
@@ -40,8 +53,21 @@ class Point:
     decode_batch: int
     values: dict[str, float] = field(default_factory=dict)
     spread: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, Estimate] = field(default_factory=dict)
     repetitions: int = 1
     key: str = ""
+    count: Array = field(default_factory=lambda: np.zeros(0))
+    sums: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def estimated_only(self) -> bool:
+        """Nobody wrote these bits: the rate is the model's own estimate."""
+        return "bits_file" not in self.sums and "bits_estimated" in self.sums
+
+    @property
+    def bits(self) -> str:
+        """Column that the headline rate comes from."""
+        return "bits_estimated" if self.estimated_only else "bits_file"
 
 
 def rate_order(name: str) -> tuple[int, str]:
@@ -50,30 +76,31 @@ def rate_order(name: str) -> tuple[int, str]:
     return (int(digits.group()) if digits else 0, name)
 
 
-def make_points(units: pd.DataFrame, items: pd.DataFrame) -> list[Point]:
+def make_points(units: pd.DataFrame, items: Mapping[str, Items]) -> list[Point]:
     """Rate points, low to high, of the units of one codec under one control.
 
     Args:
         units: Rows of the set table.
-        items: Their rows of the item table.
+        items: Key of a unit to its items, all of the same scenes.
     """
-    metrics = [name for name in items.columns if name not in {column.name for column in ITEM}]
-    sets = [name for name in units.columns if name not in {column.name for column in SET}]
+    sets = [name for name in units.columns if name not in _SET_NAMES]
     points = []
     for rate, own in units.groupby("rate"):
-        rows = items[items.key.isin(own.key)]
-        pixels = float((rows.height * rows.width).sum())
-        bpp = {name: _sum(rows[f"bits_{name}"]) / pixels for name in ("file", "payload", "estimated", "native")}
-        by_unit = rows.groupby("key")[metrics].mean() if metrics else None
+        found = [items[str(key)] for key in own.key]
+        shared = [name for name in found[0].sums if all(name in unit.sums for unit in found)]
+        sums = {name: np.sum([unit.sums[name] for unit in found], axis=0) for name in shared}
+        pixels = float(sums["pixels"].sum())
+        bpp = {n: float(sums[f"bits_{n}"].sum()) / pixels if f"bits_{n}" in sums else math.nan for n in _BITS}
+        times = {name: _middle([unit.times.get(name, math.nan) for unit in found]) for name in found[0].times}
         point = Point(
-            str(rate), bpp["file"], bpp["payload"], bpp["estimated"], bpp["native"], float(rows.encode_ms.median()),
-            float(rows.decode_ms.median()), float(rows.side_ms.median()), int(rows.decode_batch.mode().iloc[0]),
-            repetitions=len(own), key=str(own.key.iloc[0]),
+            str(rate), bpp["file"] if "bits_file" in sums else bpp["estimated"], bpp["payload"], bpp["estimated"],
+            bpp["native"], times["encode_ms"], times["decode_ms"], times["side_ms"], found[0].decode_batch,
+            repetitions=len(own), key=str(own.key.iloc[0]), count=np.sum([unit.count for unit in found], axis=0),
+            sums=sums,
         )  # fmt: skip
-        for name in metrics:
-            # A mean over fewer items than the set has would be another quantity under the same name.
-            if by_unit is not None and rows[name].notna().all():
-                _put(point, name, [float(value) for value in by_unit[name]])
+        for name in shared:
+            if name != "pixels" and not name.startswith("bits_"):
+                _put(point, name, [float(unit.sums[name].sum() / unit.count.sum()) for unit in found])
         for name in sets:
             if own[name].notna().all():
                 _put(point, name, [float(value) for value in own[name]])
@@ -81,9 +108,9 @@ def make_points(units: pd.DataFrame, items: pd.DataFrame) -> list[Point]:
     return sorted(points, key=lambda point: rate_order(point.rate))
 
 
-def _sum(column: pd.Series) -> float:
-    """Sum of a column without gaps; NaN where one value is missing."""
-    return float(column.sum()) if column.notna().all() else math.nan
+def _middle(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.median(known)) if known else math.nan
 
 
 def _put(point: Point, name: str, values: list[float]) -> None:

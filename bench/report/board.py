@@ -7,20 +7,20 @@ of these, the report is refused and the disagreement named; nothing is silently 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BenchError
-from bench.report.aggregate import Point, make_points
-from bench.store.table import load, unit_folders
+from bench.report.admit import SAME, find_wrong, refuse_mixture
+from bench.report.aggregate import Point, make_points, rate_order
+from bench.report.units import Items, read_stores
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TRACK = ["dataset", "split", "subset"]
-SAME = ["protocol", "manifest", "n"]
 CODEC = ["method", "variant", "preset", "options"]
 UNIT = [*TRACK, *SAME, *CODEC, "rate", "repetition", "control"]
 
@@ -38,6 +38,10 @@ class Entrant:
         stochastic: The decoder draws noise.
         random_init: Untrained weights: never ranked.
         twin: ``name:variant`` of the same codec without y; empty without one.
+        options: Canonical JSON of the codec's options.
+        parameters: Number of parameters; None where the run did not tell.
+        rates: Rate points that the codec declares; empty in rows of before that was recorded.
+        missing: Rate points that should be on the board and are not: such a curve gets no place.
     """
 
     label: str
@@ -51,16 +55,48 @@ class Entrant:
     stochastic: bool = False
     random_init: bool = False
     twin: str = ""
+    options: str = "{}"
+    parameters: int | None = None
+    rates: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def plain(self) -> list[Point]:
         """Points of the plain run, low rate to high."""
         return self.points.get("none", [])
 
+    @property
+    def estimated_only(self) -> bool:
+        """Some rate is the model's own estimate, for no file was written: ranked apart."""
+        return any(point.estimated_only for point in self.plain)
+
+    @property
+    def sends_nothing(self) -> bool:
+        """A control: not one bit of payload."""
+        return all(point.bpp_payload == 0 for point in self.plain)
+
+    @property
+    def barred(self) -> str:
+        """Why the codec gets no place; empty where it may have one."""
+        if self.random_init:
+            return "its weights are untrained"
+        if self.missing:
+            return f"{', '.join(self.missing)} {'is' if len(self.missing) == 1 else 'are'} missing from its curve"
+        return "it sends nothing" if self.sends_nothing else ""
+
 
 @dataclass
 class Board:
-    """One leaderboard."""
+    """One leaderboard.
+
+    Attributes:
+        scenes: Names of the scenes, in the order of every point's sums.
+        entrants: The codecs.
+        absent: (codec, rate, control, status, reason) of units without numbers.
+        notes: Sentences for the page.
+        unsealed: Units whose rows cannot be checked for edits: they carry no digests.
+        metric_statuses: Metric to the statuses it ended with.
+    """
 
     protocol: str
     dataset: str
@@ -73,6 +109,8 @@ class Board:
     entrants: list[Entrant]
     absent: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    scenes: tuple[str, ...] = ()
+    unsealed: int = 0
     metric_statuses: dict[str, set[str]] = field(default_factory=dict)
 
     @property
@@ -96,20 +134,8 @@ def read_boards(stores: Sequence[Path]) -> list[Board]:
     Raises:
         BenchError: A store is missing, empty or too new, or one board would mix protocols, manifests or N.
     """
-    import pandas as pd
-
-    full = [store for store in stores if unit_folders(store)]
-    if not full:
-        names = ", ".join(map(str, stores))
-        raise BenchError(f"There are no results in {names}; `bench run --method jpeg,copy-y` makes some.")
-    units = pd.concat([load(store, "set").assign(_store=i) for i, store in enumerate(full)], ignore_index=True)
-    items = pd.concat([load(store, "items").assign(_store=i) for i, store in enumerate(full)], ignore_index=True)
-    # Of a unit that lies in two stores, one that was measured counts before one that failed, then the newest; its
-    # items come from the same store.
-    units = units.assign(_good=units.status == "ok").sort_values(["_good", "created", "key"], kind="stable")
-    units = units.drop_duplicates("key", keep="last")
-    items = items.merge(units[["key", "_store"]], on=["key", "_store"]).drop(columns="_store")
-    units = units.drop(columns=["_store", "_good"])
+    store = read_stores(stores)
+    units, items = store.units, store.items
     boards = []
     for track, rows in units.groupby(TRACK, sort=True):
         whole = rows[~rows.partial.astype(bool)]
@@ -127,53 +153,39 @@ def read_boards(stores: Sequence[Path]) -> list[Board]:
         for _, part in chosen.groupby(SAME, sort=True):
             same = (rows[SAME] == part[SAME].iloc[0]).all(axis=1)
             boards.append(_board(rows[same], items, partial=bool(part.partial.iloc[0])))
+    name_missing_rates(boards)
     return boards
 
 
-def refuse_mixture(rows: pd.DataFrame, name: str) -> None:
-    """Refuse rows of one board that differ in protocol, manifest or N.
-
-    Raises:
-        BenchError: Names what is mixed, and the values.
-    """
-    words = {"protocol": "protocols", "manifest": "manifests", "n": "values of N", "subset": "subsets"}
-    for column in ("protocol", "subset", "n", "manifest"):
-        values = sorted({str(value)[:12] for value in rows[column]})
-        if len(values) > 1:
-            raise BenchError(
-                f"The results of {name} mix {len(values)} {words[column]} ({', '.join(values)}), which no leaderboard "
-                "can compare; keep them in stores of their own and name one with --store."
-            )
-
-
-def _board(units: pd.DataFrame, items: pd.DataFrame, partial: bool) -> Board:
+def _board(units: pd.DataFrame, items: Mapping[str, Items], partial: bool) -> Board:
     good = units[units.status == "ok"].drop_duplicates(UNIT, keep="last")
-    counts = items[items.status == "ok"].groupby("key").size()
-    short = good[good.key.map(counts).fillna(0) != good.n]
-    good = good[~good.key.isin(short.key)]
+    wrong = find_wrong(good, items)
+    good = good[~good.key.isin(wrong)]
     first = units.iloc[-1] if good.empty else good.iloc[-1]
-    rows = items[items.key.isin(good.key)]
+    size = items[str(good.key.iloc[0])].size if len(good) else (0, 0)
     board = Board(
-        first.protocol, first.dataset, first.split, first.subset, first.manifest, int(first.n), partial,
-        (int(rows.height.iloc[0]), int(rows.width.iloc[0])) if len(rows) else (0, 0), [],
-    )  # fmt: skip
+        first.protocol, first.dataset, first.split, first.subset, first.manifest, int(first.n), partial, size, []
+    )
+    if len(good):
+        board.scenes = items[str(good.key.iloc[0])].scenes
     several = {m for m, options in good.groupby(CODEC[:3]).options.nunique().items() if options > 1}
     for identity, own in good.groupby(CODEC, sort=True):
-        entrant = _entrant(_same_weights(own, board), rows, identity, identity[:3] in several)
+        entrant = _entrant(_same_weights(own, board), items, identity, identity[:3] in several)
         board.entrants.append(entrant)
         coders = sorted(set(own.encoder_version) - {""})
         if len(coders) > 1:  # a rate point not run again after an update is an older library's
             board.notes.append(f"{entrant.label}: not all units were coded by the same library ({'; '.join(coders)}).")
     done = set(map(tuple, good[[*CODEC, "rate", "repetition", "control"]].astype(str).to_numpy()))
-    failed = units[units.status != "ok"].drop_duplicates(UNIT, keep="last")
-    for row in [*failed.itertuples(), *short.itertuples()]:
+    failed = units[(units.status != "ok") | units.key.isin(wrong)].drop_duplicates(UNIT, keep="last")
+    for row in failed.itertuples():
         if tuple(str(getattr(row, name)) for name in [*CODEC, "rate", "repetition", "control"]) in done:
             continue
-        status, reason = (row.status, row.reason) if row.status != "ok" else ("error", "items are missing")
+        status, reason = wrong.get(str(row.key), (row.status, row.reason))
         board.absent.append(
             (_label(row.method, row.variant, row.preset, "{}", False), row.rate, row.control, status, reason)
         )
     board.absent.sort()
+    board.unsealed = int((~good.sealed.astype(bool)).sum())
     for text in good.metric_statuses:
         for name, status in json.loads(text or "{}").items():
             board.metric_statuses.setdefault(name, set()).add(status)
@@ -191,21 +203,20 @@ def _same_weights(own: pd.DataFrame, board: Board) -> pd.DataFrame:
     return own.drop(old.index)
 
 
-def _entrant(own: pd.DataFrame, items: pd.DataFrame, identity: tuple[str, ...], several: bool) -> Entrant:
+def _entrant(own: pd.DataFrame, items: Mapping[str, Items], identity: tuple[str, ...], several: bool) -> Entrant:
     method, variant, preset, options = identity
     # A curve holds the newest plain unit of a rate and only those controls that decoded with the same weights.
     plain = own[own.control == "none"]
     newest = plain.groupby("rate").weights_sha256.last()
     own = own[own.weights_sha256 == own.rate.map(newest).fillna(own.weights_sha256)]
     about = own.iloc[-1]
-    points = {
-        str(control): make_points(units, items[items.key.isin(units.key)]) for control, units in own.groupby("control")
-    }
+    points = {str(control): make_points(units, items) for control, units in own.groupby("control")}
     label = _label(method, variant, preset, options, several)
     return Entrant(
         label, method, variant, preset, about.title, points,
         bool(about.encoder_sees_y), bool(about.uses_side), bool(about.stochastic), bool(about.random_init),
-        about.twin or "",
+        about.twin or "", options, None if math.isnan(about.parameters) else int(about.parameters),
+        tuple(about.declared.split(",")) if about.declared else (),
     )  # fmt: skip
 
 
@@ -217,3 +228,24 @@ def _label(method: str, variant: str, preset: str, options: str, several: bool) 
         values: dict[str, Any] = json.loads(options)
         parts += [f"{key}={value}" for key, value in sorted(values.items())]
     return " ".join(parts)
+
+
+def name_missing_rates(boards: Sequence[Board]) -> None:
+    """Fill ``missing`` of every entrant.
+
+    Expected are the rate points that the codec declares. Rows of before that was recorded are held against what the
+    same codec has on any board and under any control, gaps in the numbering included.
+    """
+    seen: dict[tuple[str, ...], set[str]] = {}
+    for entrant in (entrant for board in boards for entrant in board.entrants):
+        rates = {point.rate for points in entrant.points.values() for point in points}
+        seen.setdefault((entrant.method, entrant.variant, entrant.preset, entrant.options), set()).update(rates)
+    for board in boards:
+        for entrant in board.entrants:
+            expected = set(entrant.rates)
+            if not expected:
+                expected = seen[(entrant.method, entrant.variant, entrant.preset, entrant.options)]
+                last = max((rate_order(rate)[0] for rate in expected), default=0)
+                expected = expected | {f"r{i}" for i in range(1, last + 1)}
+            missing = expected - {point.rate for point in entrant.plain}
+            entrant.missing = tuple(sorted(missing, key=rate_order))

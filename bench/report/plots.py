@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.metrics.registry import METRICS
 from bench.report.board import Board, Entrant
-from bench.report.markdown import shown_metrics
+from bench.report.ranking import shown_metrics
 from bench.store.atomic import write_bytes
 
 if TYPE_CHECKING:

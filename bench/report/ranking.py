@@ -1,40 +1,39 @@
-"""The ranking of a board: BD-rates against the anchor, the gain through the side view, the loss with a wrong one."""
+"""Judging a board: intervals of every mean, BD against the anchor, bands, gain through the side view, places."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 from bench.metrics.registry import METRICS
-from bench.report.aggregate import Point
+from bench.report import replicates as rep
 from bench.report.board import Board, Entrant
-from bench.stats.bd import Delta, bd_rate
+from bench.report.verdict import BANDS, Band, Comparison, Judged, Verdict
+from bench.stats.bootstrap import REPLICATES, Draws, Estimate, draw_scenes, shared_places
+from bench.stats.hermite import Array
 
 ANCHOR = "balle2018"
-RANKED = ("psnr", "ms_ssim_db", "lpips_squeeze", "lpips_alex", "dists")
-"""Metrics whose BD-rate is printed where they have values; the first one ranks."""
+RANKED = ("psnr", "ms_ssim_db", "lpips_squeeze", "lpips_alex", "lpips_vgg", "dists")
+"""Metrics whose BD-rate heads the page where they have values; the first one places the codecs there."""
 GAINS = ("psnr", "lpips_squeeze")
+"""Metrics whose gain through the side view heads the page."""
+HIDDEN = ("lpips_vgg_01",)
+"""Metrics that belong on the page of published comparisons only."""
+LINEAR = ("ms_ssim",)
+"""Metrics that are compared in another form: MS-SSIM in dB."""
+
+Held = dict[str, Array]
 
 
-@dataclass
-class Standing:
-    """One ranked line.
+def shown_metrics(board: Board) -> list[str]:
+    """Metrics that some point of the board has a value of, in the registry's order."""
+    points = [point for entrant in board.entrants for own in entrant.points.values() for point in own]
+    return [name for name in METRICS if name not in HIDDEN and any(name in point.values for point in points)]
 
-    Attributes:
-        entrant: Who.
-        place: From 1; 0 where there is no BD-rate to rank by.
-        bd: Metric to BD-rate against the anchor.
-        twin: BD-rate in PSNR against the codec's own form without y; None where it has none on the board.
-        gain: Metric to metric(true y) − metric(blank y), mean over rate points; NaN without the control.
-        loss: Metric to metric(wrong y) − metric(true y), likewise.
-    """
 
-    entrant: Entrant
-    place: int
-    bd: dict[str, Delta]
-    twin: Delta | None
-    gain: dict[str, float] = field(default_factory=dict)
-    loss: dict[str, float] = field(default_factory=dict)
+def compared_metrics(board: Board, kind: str = "item") -> list[str]:
+    """Those with a direction, of one kind (``item`` or ``set``), MS-SSIM in dB only."""
+    specs = [METRICS[name] for name in shown_metrics(board) if name not in LINEAR]
+    return [spec.name for spec in specs if spec.kind == kind and spec.higher_is_better is not None]
 
 
 def find_anchor(board: Board) -> Entrant | None:
@@ -43,56 +42,118 @@ def find_anchor(board: Board) -> Entrant | None:
     return min(found, key=lambda e: (e.preset != "small", e.label)) if found else None
 
 
-def rank(board: Board, entrants: list[Entrant]) -> list[Standing]:
-    """Standings of the given entrants, best BD-rate in PSNR first; those without one stand last, unplaced."""
-    anchor = find_anchor(board)
-    made = [_standing(board, anchor, entrant) for entrant in entrants if entrant.plain and not entrant.random_init]
+def judge(board: Board, replicates: int = REPLICATES) -> Verdict:
+    """Judge a board.
 
-    def value(standing: Standing) -> float:
-        return standing.bd["psnr"].value if "psnr" in standing.bd else math.nan
-
-    made.sort(key=lambda s: (math.isnan(value(s)), 0.0 if math.isnan(value(s)) else value(s), s.entrant.label))
-    if not board.partial:
-        for index, standing in enumerate(made):
-            standing.place = 0 if math.isnan(value(standing)) else index + 1
-    return made
-
-
-def curve_delta(anchor: Entrant, entrant: Entrant, metric: str) -> Delta:
-    """BD-rate of an entrant's plain curve against another's in one metric."""
-    curves = [
-        ([p.bpp for p in e.plain if metric in p.values], [p.values[metric] for p in e.plain if metric in p.values])
-        for e in (anchor, entrant)
+    Args:
+        board: As read; its points get their ``intervals``.
+        replicates: Replicates of the bootstrap.
+    """
+    scenes = len(board.scenes)
+    draws = draw_scenes(max(1, scenes), replicates if scenes > 1 else 1)
+    metrics = compared_metrics(board)
+    averaged = [name for name in shown_metrics(board) if METRICS[name].kind == "item"]
+    anchor = None if board.partial else find_anchor(board)
+    base = rep.replicate(anchor.plain, metrics, draws) if anchor else {}
+    judged: dict[str, Judged] = {}
+    bd: dict[str, Array] = {}
+    values: dict[tuple[str, float], dict[str, Array]] = {}
+    for entrant in board.entrants:
+        if not entrant.plain:
+            continue
+        found = rep.replicate(entrant.plain, averaged, draws)
+        rep.fill_intervals(entrant.plain, found, scenes)
+        one = judged[entrant.label] = Judged(entrant)
+        _controls(one, found, averaged, draws)
+        one.ends = {rate for rate in BANDS if max(p.bpp for p in entrant.plain) < rate}
+        for metric in [*metrics, *compared_metrics(board, "set")]:
+            own = rep.curve(entrant.plain, found, metric)
+            if anchor is not None:
+                against = rep.curve(anchor.plain, base, metric)
+                one.deltas[metric] = _comparison(against, own, metric, scenes)
+                if metric == RANKED[0] and (part := rep.bd_replicates(against, own, metric)) is not None:
+                    bd[entrant.label] = part
+            for rate in BANDS:
+                one.at[metric, rate], part = rep.value_at(own, rate, scenes)
+                if part is not None:
+                    values.setdefault((metric, rate), {})[entrant.label] = part
+        one.twin = _twin(board, entrant, found, draws)
+    seeing = [one for one in judged.values() if one.entrant.encoder_sees_y]
+    guessed = [one for one in judged.values() if one.entrant.estimated_only and one not in seeing]
+    ranked = [one for one in judged.values() if one not in seeing and one not in guessed]
+    bands = [
+        Band(metric, rate, {} if board.partial else _band(ranked, metric, rate, values.get((metric, rate), {}), scenes))
+        for metric in metrics
+        for rate in BANDS
     ]
-    spec = METRICS.get(metric)
-    better = spec is None or spec.higher_is_better is not False
-    return bd_rate(*curves[0], *curves[1], higher_is_better=better)
+    _place(ranked, bd, scenes)
+    for group in (ranked, guessed, seeing):
+        group.sort(key=_order)
+    return Verdict(board, anchor, metrics, ranked, guessed, seeing, bands, len(draws) if scenes > 1 else 0)
 
 
-def difference(entrant: Entrant, control: str, metric: str) -> float:
-    """Mean over shared rate points of metric(plain) − metric(control); NaN without the control."""
-    other: dict[str, Point] = {point.rate: point for point in entrant.points.get(control, [])}
-    found = [
-        point.values[metric] - other[point.rate].values[metric]
-        for point in entrant.plain
-        if point.rate in other and metric in point.values and metric in other[point.rate].values
-    ]
-    return math.fsum(found) / len(found) if found else math.nan
+def headline_bd(one: Judged) -> float:
+    """The BD-rate that places a codec; NaN without one."""
+    return one.deltas[RANKED[0]].bd_rate.value if RANKED[0] in one.deltas else math.nan
 
 
-def _standing(board: Board, anchor: Entrant | None, entrant: Entrant) -> Standing:
-    absent = Delta(math.nan)  # why it is absent stands once on the page, not once a codec
-    fit = anchor is not None and not board.partial
-    bd = {m: curve_delta(anchor, entrant, m) if fit and anchor is not None else absent for m in ranked_metrics(board)}
-    twin = None
+def _order(one: Judged) -> tuple[bool, bool, float, str]:
+    value = headline_bd(one)
+    return bool(one.entrant.barred), math.isnan(value), 0.0 if math.isnan(value) else value, one.entrant.label
+
+
+def _comparison(anchor: rep.Curve, own: rep.Curve, metric: str, scenes: int) -> Comparison:
+    rate, delta = rep.compare(anchor, own, metric, scenes, percent=True)
+    quality, also = rep.compare(anchor, own, metric, scenes, percent=False)
+    akima = rep.point_delta(anchor, own, metric, method="akima").value
+    return Comparison(rate, akima, quality, delta.overlap or math.nan, also.monotone and delta.monotone)
+
+
+def _controls(one: Judged, plain: Held, metrics: list[str], draws: Draws) -> None:
+    """Intervals of the controls' means, and the differences between them and the plain run."""
+    scenes, points = draws.shape[1], one.entrant.plain
+    for control, others in one.entrant.points.items():
+        if control == "none":
+            continue
+        other = rep.replicate(others, metrics, draws)
+        rep.fill_intervals(others, other, scenes)
+        names = dict.fromkeys(name for point in others for name in point.values if name in METRICS)
+        for metric in names:
+            if control == "blank-y":
+                made = rep.mean_difference(points, plain, others, other, metric, scenes)
+                if made is not None:
+                    one.gain[metric] = made
+            elif control == "wrong-y":
+                made = rep.mean_difference(others, other, points, plain, metric, scenes)
+                if made is not None:
+                    one.loss[metric] = made
+
+
+def _twin(board: Board, entrant: Entrant, found: Held, draws: Draws) -> Estimate | None:
     for other in board.entrants:
-        if entrant.twin in (f"{other.method}:{other.variant}", other.label) and other.preset == entrant.preset:
-            twin = curve_delta(other, entrant, "psnr") if not board.partial else None
-    gain = {metric: difference(entrant, "blank-y", metric) for metric in GAINS}
-    loss = {metric: -difference(entrant, "wrong-y", metric) for metric in GAINS}
-    return Standing(entrant, 0, bd, twin, gain, loss)
+        if board.partial or not other.plain or other is entrant or other.preset != entrant.preset:
+            continue
+        if entrant.twin in (f"{other.method}:{other.variant}", other.label):
+            against = rep.curve(other.plain, rep.replicate(other.plain, ["psnr"], draws), "psnr")
+            return rep.compare(against, rep.curve(entrant.plain, found, "psnr"), "psnr", len(board.scenes), True)[0]
+    return None
 
 
-def ranked_metrics(board: Board) -> list[str]:
-    """Metrics of ``RANKED`` that some plain point of the board has."""
-    return [m for m in RANKED if any(m in point.values for entrant in board.entrants for point in entrant.plain)]
+def _place(ranked: list[Judged], bd: dict[str, Array], scenes: int) -> None:
+    """Places by BD-rate, less being better."""
+    able = [
+        one for one in ranked if not one.entrant.barred and not math.isnan(headline_bd(one)) and one.entrant.label in bd
+    ]
+    places = shared_places([headline_bd(one) for one in able], [bd[one.entrant.label] for one in able], scenes, False)
+    for one, place in zip(able, places, strict=True):
+        one.place = place
+
+
+def _band(ranked: list[Judged], metric: str, rate: float, values: dict[str, Array], scenes: int) -> dict[str, int]:
+    able = [one for one in ranked if not one.entrant.barred and one.entrant.label in values]
+    up = METRICS[metric].higher_is_better is not False
+    labels = [one.entrant.label for one in able]
+    places = shared_places(
+        [one.at[metric, rate].value for one in able], [values[label] for label in labels], scenes, up
+    )
+    return dict(zip(labels, places, strict=True))

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.report.board import read_boards
 from bench.report.markdown import index, page
 from bench.report.plots import draw, styles
+from bench.report.ranking import judge
 from bench.store.atomic import write_bytes
 
 
@@ -25,12 +26,14 @@ def write_report(stores: Sequence[Path], out: Path) -> list[Path]:
         BenchError: There is nothing to report, or rows that no board can hold together.
     """
     boards = read_boards(stores)
+    verdicts = [judge(board) for board in boards]
     style = styles([entrant.label for board in boards for entrant in board.entrants])
     written = [out / "leaderboard.md"]
-    for board in boards:
+    for verdict in verdicts:
+        board = verdict.board
         folder = out / board.folder
         plots = draw(board, style, folder / "rd")
         written += [folder / "leaderboard.md", *plots]
-        write_bytes(folder / "leaderboard.md", page(board, "rd.svg" if plots else None).encode())
-    write_bytes(written[0], index(boards).encode())
+        write_bytes(folder / "leaderboard.md", page(verdict, "rd.svg" if plots else None).encode())
+    write_bytes(written[0], index(verdicts).encode())
     return written

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.protocol import NAME as PROTOCOL
 from bench.protocol import SCHEMA
 from bench.run.plan import Plan, Unit
-from bench.store import provenance
+from bench.store import digest, provenance
 from bench.store.atomic import canonical_json, write_json
 from bench.store.schema import ITEM, NULL, SET
 from bench.store.table import read, read_run, write
@@ -98,6 +98,7 @@ def write_unit(unit: Unit, plan: Plan, streams: Streams, decoded: Decoded, score
         "schema": SCHEMA, "status": "ok", "reason": "", "key": unit.key, "unit": common, "metrics": statuses,
         "encoding": streams.meta, "decoding": _beside(decoded.meta, streams.meta),
         "scoring": _beside(_scoring(), decoded.meta), "summary": _summary(rows, item_metrics, set_metrics),
+        "rates": [point.name for point in unit.info.rates], "digests": digest.describe(unit.folder),
     }  # fmt: skip
     write_json(unit.folder / "run.json", run)
     return run
@@ -122,7 +123,8 @@ def write_failure(unit: Unit, plan: Plan, status: str, reason: str) -> None:
     write(unit.folder / "set.parquet", "set", {name: [value] for name, value in one.items()})
     run = {
         "schema": SCHEMA, "status": status, "reason": reason, "key": unit.key, "unit": common, "metrics": {},
-        "scoring": _scoring(),
+        "scoring": _scoring(), "rates": [point.name for point in unit.info.rates],
+        "digests": digest.describe(unit.folder),
     }  # fmt: skip
     write_json(unit.folder / "run.json", run)
 

@@ -1,8 +1,9 @@
 """Bjøntegaard deltas between rate-quality curves, one pair or many at once.
 
 Curves are sorted by rate, oriented so that higher is better, and interpolated on log₂ rate (Bjøntegaard, VCEG-M33,
-2001) with PCHIP, as JVET has done since 2019: the cubic fit of the original swings between unevenly spaced points. Akima
-is offered for comparison. A value is given only where there is enough to compare; otherwise it is NaN with the reason.
+2001) with PCHIP, as JVET has done since 2019: the cubic fit of the original swings between unevenly spaced points.
+Akima is offered for comparison. A value is given only where there is enough to compare; otherwise it is NaN with the
+reason.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def oriented(rate: Array, quality: Array, higher_is_better: bool) -> tuple[Array
 def _mean_gap(a: tuple[Array, Array], b: tuple[Array, Array], percent: bool, method: Method) -> tuple[Array, Array]:
     """Mean of test − anchor over the shared range, in percent of rate or units of quality; and the overlap."""
     if percent:  # rate as a function of quality
-        a, b = a[::-1], b[::-1]  # type: ignore[assignment]
+        a, b = a[::-1], b[::-1]
     (ax, ay), (bx, by) = a, b
     low, high = np.maximum(ax[0], bx[0]), np.minimum(ax[-1], bx[-1])
     good = (high > low) & (np.diff(ax, axis=0) > 0).all(axis=0) & (np.diff(bx, axis=0) > 0).all(axis=0)

@@ -1,7 +1,7 @@
 """Piecewise cubic interpolation of many curves at once: PCHIP and Akima, value and integral.
 
-scipy's interpolators take one set of knots a call; a bootstrap has ten thousand. All curves here have the same number of
-knots ``K``, which lie along the first axis; everything behind it is a batch. Slopes are those of scipy's
+scipy's interpolators take one set of knots a call; a bootstrap has ten thousand. All curves here have the same number
+of knots ``K``, which lie along the first axis; everything behind it is a batch. Slopes are those of scipy's
 ``PchipInterpolator`` (Fritsch and Butland, 1984) and ``Akima1DInterpolator`` (Akima, 1970).
 """
 
@@ -99,4 +99,4 @@ def _akima(secant: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         weighted = m[1:-2] + behind / total * (m[2:-1] - m[1:-2])
     # Where the secants do not change, any weight is as good: the mean of the outer ones, as in scipy.
-    return np.where(total > 1e-9 * total.max(axis=0), weighted, 0.5 * (m[3:] + m[:-3]))
+    return np.asarray(np.where(total > 1e-9 * total.max(axis=0), weighted, 0.5 * (m[3:] + m[:-3])))

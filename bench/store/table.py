@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Table = Literal["items", "set"]
+
+
+class Unreadable(BenchError):
+    """A parquet file that is damaged or gone."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} cannot be read as parquet; delete its folder and run the sweep again.")
+
+
 _COLUMNS: dict[str, tuple[Column, ...]] = {"items": ITEM, "set": SET}
 
 
@@ -66,7 +75,7 @@ def read(path: Path) -> pa.Table:
     try:
         table = pq.read_table(path, partitioning=None, memory_map=False)
     except (OSError, pa.ArrowInvalid) as error:
-        raise BenchError(f"{path} cannot be read as parquet; delete its folder and run the sweep again.") from error
+        raise Unreadable(path) from error
     if "schema" in table.column_names:
         check_schema(max([v for v in table["schema"].to_pylist() if v is not None], default=0), str(path))
     wide = [pa.field(f.name, pa.float64() if f.type == pa.float32() else f.type) for f in table.schema]

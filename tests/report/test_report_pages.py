@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from toypkg.codec import Toy
 import bench.results
 from bench.errors import BenchError
 from bench.report import ranking
-from bench.report.board import Board, read_boards, refuse_mixture
+from bench.report.admit import refuse_mixture
+from bench.report.board import Board, read_boards
 from bench.report.plots import COLOURS, FIRST, styles
+from bench.report.ranking import judge
 from bench.report.write import write_report
 
 Sweep = Callable[..., Any]
@@ -46,7 +49,7 @@ def test_the_page_holds_every_rate_point_with_the_stores_own_means(store: Path, 
     own = items[(items.method == "toy") & (items.rate == "r3") & (items.control == "none")]
     row = row_of(text, "toy", "r3")
     assert row[2] == f"{own.bits_file.sum() / (own.height * own.width).sum():.4f}"
-    assert row[4] == f"{own.psnr.mean():.2f}"
+    assert row[4].split()[0] == f"{own.psnr.mean():.2f}" and re.fullmatch(r"\d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\]", row[4])
     assert "N = 8" in text and "`dic128-v1`" in text
     assert sum(line.startswith(("| toy | r", "| blind | r")) for line in text.splitlines()) >= 10
     assert "`fid` has no value: no-weights (`bench fetch inception`)" in text
@@ -56,18 +59,20 @@ def test_gain_and_loss_are_differences_of_the_controls(store: Path, tmp_path: Pa
     board = read_boards([store])[0]
     toy = next(entrant for entrant in board.entrants if entrant.label == "toy")
     mean = bench.results.load(store).query("method == 'toy'").groupby(["control", "rate"]).psnr.mean()
-    assert ranking.difference(toy, "blank-y", "psnr") == pytest.approx((mean["none"] - mean["blank-y"]).mean())
-    standing = next(s for s in ranking.rank(board, board.entrants) if s.entrant is toy)
-    assert standing.loss["psnr"] == pytest.approx((mean["wrong-y"] - mean["none"]).mean()) and standing.loss["psnr"] < 0
+    one = judge(board, 500).of("toy")
+    assert one.entrant is toy
+    assert one.gain["psnr"].value == pytest.approx((mean["none"] - mean["blank-y"]).mean())
+    assert (
+        one.loss["psnr"].value == pytest.approx((mean["wrong-y"] - mean["none"]).mean()) and one.loss["psnr"].high < 0
+    )
 
 
 def test_the_anchor_is_at_zero_and_places_follow_the_bd_rate(store: Path) -> None:
-    board = read_boards([store])[0]
-    standings = ranking.rank(board, board.entrants)
-    by = {standing.entrant.label: standing for standing in standings}
-    assert by["blind"].bd["psnr"].value == pytest.approx(0.0, abs=1e-9)
-    values = [standing.bd["psnr"].value for standing in standings if standing.place]
-    assert values == sorted(values) and [s.place for s in standings if s.place] == list(range(1, len(values) + 1))
+    verdict = judge(read_boards([store])[0], 500)
+    blind = verdict.of("blind").deltas["psnr"].bd_rate
+    assert blind.value == pytest.approx(0.0, abs=1e-9) and blind.low == pytest.approx(0.0, abs=1e-9) == blind.high
+    values = [one.deltas["psnr"].bd_rate.value for one in verdict.ranked if one.place]
+    assert values == sorted(values) and [one.place for one in verdict.ranked] == [1, 2]
 
 
 def test_regeneration_gives_the_same_bytes(store: Path, tmp_path: Path) -> None:
@@ -90,7 +95,7 @@ def test_an_encoder_that_sees_y_is_ranked_apart(store: Path, tmp_path: Path) -> 
     next(entrant for entrant in frame.entrants if entrant.label == "toy").encoder_sees_y = True
     from bench.report.markdown import page
 
-    text = page(frame, None)
+    text = page(judge(frame, 100), None)
     above, _, below = text.partition("Upper bounds: the encoder sees y")
     assert "| blind |" in above and "| toy |" not in above
     assert row_of(below, "toy")[0] == "–"
@@ -102,8 +107,9 @@ def test_untrained_weights_are_barred(store: Path) -> None:
     board = read_boards([store])[0]
     toy = next(entrant for entrant in board.entrants if entrant.label == "toy")
     toy.random_init = True
-    assert toy not in [standing.entrant for standing in ranking.rank(board, board.entrants)]
-    assert "Not ranked, for their weights are untrained: toy." in page(board, None)
+    verdict = judge(board, 100)
+    assert verdict.of("toy").place == 0 and all("toy" not in band.places for band in verdict.bands)
+    assert "toy has no place: its weights are untrained." in page(verdict, None)
 
 
 def test_partial_sets_are_shown_apart_and_never_ranked(sweep: Sweep, tmp_path: Path, monkeypatch: Any) -> None:
@@ -111,7 +117,7 @@ def test_partial_sets_are_shown_apart_and_never_ranked(sweep: Sweep, tmp_path: P
     sweep("Blind", limit=4)
     board = read_boards([tmp_path / "runs"])[0]
     assert board.partial and board.folder == "toyset-limit4" and board.n == 4
-    assert [standing.place for standing in ranking.rank(board, board.entrants)] == [0]
+    assert [one.place for one in judge(board, 100).everyone] == [0]
     sweep("Blind")
     boards = read_boards([tmp_path / "runs"])
     assert [(b.partial, b.n) for b in boards] == [(False, 8)]

@@ -1,7 +1,7 @@
 """Simulated boards whose truth is known: two codecs, pictures in scenes, one metric a direction.
 
-``python tests/stats/simulation.py``, with the checkout on the path, prints the coverage of every kind of interval at several
-numbers of scenes, 2,000 trials each (about four minutes).
+``python tests/stats/simulation.py``, with the checkout on the path, prints the coverage of every kind of interval at
+several numbers of scenes, 2,000 trials each (about four minutes).
 """
 
 from __future__ import annotations

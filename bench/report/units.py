@@ -1,0 +1,171 @@
+"""Reading stores for a report: one row a unit, and sums over scenes in place of its item rows.
+
+A store may hold a million item rows; each unit's are reduced to sums over scenes as they are read, which is all that
+means, curves and the bootstrap need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.stats.hermite import Array
+from bench.store.digest import find_edit
+from bench.store.schema import ITEM, check_schema
+from bench.store.table import Unreadable, read_run, unit_folders
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NAMES = {column.name for column in ITEM}
+_BITS = ("bits_file", "bits_payload", "bits_estimated", "bits_native")
+_TIMES = ("encode_ms", "decode_ms", "side_ms")
+_READ = {"item", "scene", "status", "height", "width", "decode_batch", *_BITS, *_TIMES}
+
+
+@dataclass(frozen=True)
+class Items:
+    """The items of one unit, summed by scene.
+
+    Attributes:
+        scenes: Names of the scenes, sorted; G of them.
+        ids: Digest of the items' ids.
+        ok: Items that were measured.
+        count: Items a scene ``(G,)``.
+        sums: ``pixels``, ``bits_…`` and metrics to sums a scene ``(G,)``; a column with a gap is left out, for a mean
+            over fewer items than the set has would be another quantity under the same name.
+        times: ``encode_ms``, ``decode_ms``, ``side_ms`` to the median over the items.
+        decode_batch: Batch size of most items.
+        size: Height and width of the first item.
+    """
+
+    scenes: tuple[str, ...]
+    ids: str
+    ok: int
+    count: Array
+    sums: dict[str, Array]
+    times: dict[str, float] = field(default_factory=dict)
+    decode_batch: int = 0
+    size: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class Store:
+    """What stores hold.
+
+    Attributes:
+        units: One row a unit: the set table with ``edited`` (what a digest found; empty if nothing), ``sealed`` (there
+            were digests to compare), ``parameters`` (or NaN) and ``declared`` (rate points, comma-separated).
+        items: Key of a unit to its items.
+    """
+
+    units: pd.DataFrame
+    items: dict[str, Items]
+
+
+def read_stores(stores: Sequence[Path]) -> Store:
+    """Read the units of several stores; a unit that lies in two counts once.
+
+    Of such a unit, one that was measured counts before one that failed, then the newest.
+
+    Raises:
+        BenchError: A store is missing, all are empty, one is too new, or a file is damaged.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    folders = [folder for store in stores for folder in unit_folders(store)]
+    if not folders:
+        names = ", ".join(map(str, stores))
+        raise BenchError(f"There are no results in {names}; `bench run --method jpeg,copy-y` makes some.")
+    tables, about = [], []
+    for folder in folders:
+        run, data = read_run(folder), _bytes(folder / "set.parquet")
+        tables.append(_table(data, folder / "set.parquet"))
+        digests = run.get("digests") or {}
+        about.append(
+            {
+                "folder": folder, "digests": digests, "sealed": bool(digests),
+                "edited": find_edit("set", data, digests) if digests else "",
+                "parameters": run.get("encoding", {}).get("parameters", np.nan),
+                "declared": ",".join(run.get("rates", [])),
+            }
+        )  # fmt: skip
+    units = pa.concat_tables(tables, promote_options="default").to_pandas()
+    units = pd.concat([units, pd.DataFrame(about)], axis=1)
+    units = units.assign(_good=units.status == "ok").sort_values(["_good", "created", "key"], kind="stable")
+    units = units.drop_duplicates("key", keep="last").drop(columns="_good")
+    known: dict[str, tuple[tuple[str, ...], np.ndarray[Any, Any], str]] = {}
+    items, edited = {}, []
+    for row in units.itertuples():
+        data = _bytes(row.folder / "items.parquet")
+        edited.append(row.edited or (find_edit("items", data, row.digests) if row.sealed else ""))
+        items[str(row.key)] = _summed(data, row.folder / "items.parquet", known)
+    return Store(units.assign(edited=edited).drop(columns=["folder", "digests"]), items)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(path) from error
+
+
+def _table(data: bytes, path: Path, columns: list[str] | None = None) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(io.BytesIO(data))
+        names = file.schema_arrow.names
+        wanted = None if columns is None else [name for name in names if name in columns or name not in _NAMES]
+        return file.read(columns=wanted, use_threads=False)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise Unreadable(path) from error
+
+
+def _summed(data: bytes, path: Path, known: dict[str, Any]) -> Items:
+    table = _table(data, path, [*_READ, "schema"])
+    check_schema(int(table["schema"].to_numpy().max()) if len(table) else 0, str(path))
+    item, scene = table["item"].to_pylist(), table["scene"].to_pylist()
+    text = "\n".join([*item, "", *scene])
+    if text not in known:  # the units of a board hold the same items in the same order
+        names, owner = np.unique(np.asarray(scene, dtype=object).astype(str), return_inverse=True)
+        known[text] = (tuple(map(str, names)), owner, hashlib.sha256("\n".join(sorted(item)).encode()).hexdigest())
+    scenes, owner, ids = known[text]
+    status = np.asarray(table["status"].to_pylist(), dtype=object)
+    columns = {}
+    for name in table.column_names:
+        if name in ("item", "scene", "status", "schema"):
+            continue
+        column = table[name]
+        columns[name] = np.full(len(column), np.nan) if column.null_count == len(column) else _floats(column)
+    size = tuple(int(columns[name][0]) if len(item) else 0 for name in ("height", "width"))
+    columns["pixels"] = columns.pop("height") * columns.pop("width")
+    batch, times = columns.pop("decode_batch"), {name: _median(columns.pop(name)) for name in _TIMES}
+    sums: dict[str, Array] = {
+        str(name): np.bincount(owner, column, minlength=len(scenes)).astype(np.float64)
+        for name, column in columns.items()
+        if not np.isnan(column).any()
+    }
+    values, often = np.unique(batch[~np.isnan(batch)], return_counts=True)
+    return Items(
+        scenes, ids, int((status == "ok").sum()), np.bincount(owner, minlength=len(scenes)).astype(np.float64), sums,
+        times, int(values[often.argmax()]) if len(values) else 0, (size[0], size[1]),
+    )  # fmt: skip
+
+
+def _floats(column: Any) -> Array:
+    return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def _median(column: Array) -> float:
+    known = column[~np.isnan(column)]
+    return float(np.median(known)) if len(known) else float("nan")
