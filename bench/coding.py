@@ -187,9 +187,10 @@ def _groups(index: Ints, tables: Tables) -> Iterator[tuple[int, NDArray[np.intp]
     if index.min() < 0 or index.max() >= len(tables):
         raise ValueError(f"Table indices run from {index.min()} to {index.max()}, but there are {len(tables)} tables.")
     order = np.argsort(index, kind="stable")
-    used, starts = np.unique(index[order], return_index=True)
-    for t, where in zip(used, np.split(order, starts[1:]), strict=True):
-        yield int(t), where
+    ordered = index[order]
+    cuts = [0, *(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), len(order)]
+    for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+        yield int(ordered[start]), order[start:stop]
 
 
 def _symbols_of(symbols: NDArray[Any], index: NDArray[Any], tables: Tables) -> tuple[Ints, Ints]:

@@ -5,6 +5,7 @@ Zhang, Shao, Zhang, "LDMIC: Learning-based distributed multi-view image coding",
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,10 @@ from compressai.layers import GDN
 from torch import Tensor, nn
 
 from methods.layers.autoencoder import Gains
-from methods.layers.latent_coder import make_tables
-from methods.layers.network import Coder, Network
+from methods.layers.latent_coder import make_tables, read_tables
+from methods.layers.network import Network
 from methods.layers.transforms import analysis
+from methods.ldmic.coder import ContextCoder
 from methods.ldmic.context import ContextPrior
 from methods.ldmic.transfer import JointContextTransfer, SmallTransfer
 
@@ -140,6 +142,6 @@ class LDMIC(Network):
         """See :meth:`methods.layers.network.Network.tables`."""
         return make_tables(self.prior)
 
-    def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> Coder:
+    def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> ContextCoder:
         """See :meth:`methods.layers.network.Network.coder`."""
-        raise NotImplementedError
+        return ContextCoder(copy.deepcopy(self.prior).cpu().double(), read_tables(arrays, self.prior), rate)
