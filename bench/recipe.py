@@ -136,6 +136,7 @@ def describe(path: Path, variant: str, preset: str) -> CodecInfo:
         rates=_rates(path.parent, variant, preset, found),
         uses_side=recipe["uses_side"],
         estimates=True,
+        sizes=tuple(recipe["sizes"]) if "sizes" in recipe else None,
         twin=recipe.get("twin"),
         requires=("compressai", "constriction"),
         title=recipe["title"],

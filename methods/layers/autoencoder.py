@@ -21,7 +21,7 @@ from methods.layers.network import Network
 from methods.layers.priors import FactorizedPrior, HyperPrior
 from methods.layers.transforms import STACK, Stack, analysis, synthesis
 
-_COMMON_NOISE = 0.001**0.5
+COMMON_NOISE = 0.001**0.5
 """Standard deviation of the noise that NDIC adds to the common information in training."""
 
 
@@ -158,7 +158,7 @@ class Autoencoder(Network):
         latent, bits = self.prior(self.analyse(x, rate).float())
         common = self.side(y)
         if common is not None and self.training:
-            common = common + _COMMON_NOISE * torch.randn_like(common)
+            common = common + COMMON_NOISE * torch.randn_like(common)
         out = {"recon": self.synthesise(latent, rate, common), "bits": bits}
         if self.config.own and common is not None:
             own = self.own_a(y)

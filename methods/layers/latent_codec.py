@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bench.codec import Codec, CodecInfo, Payload, RatePoint
 from bench.coding import StreamDecoder, StreamEncoder
-from bench.errors import BitstreamError, NotPrepared
+from bench.errors import BenchError, BitstreamError, NotPrepared
 from methods.layers.autoencoder import Autoencoder, Config
 from methods.layers.network import Network
 from methods.layers.transforms import pad_to
@@ -71,6 +71,7 @@ class LatentCodec(Codec):
     def _latents(self, x: Tensor) -> list[Tensor]:
         """Scaled latents in float64 on the CPU, each ``(1, M, h, w)``, item by item for small presets."""
         self._need_ready()
+        self._need_size(x)
         weight = next(self._analysis.parameters())
         step = 1 if self.info.preset == "small" else len(x)
         latents: list[Tensor] = []
@@ -104,6 +105,7 @@ class LatentCodec(Codec):
     def decode(self, payloads: Sequence[Payload], y: Tensor, noise: Sequence[int] | None = None) -> Tensor:
         """See :meth:`bench.codec.Codec.decode`."""
         self._need_ready()
+        self._need_size(y)
         height, width = y.shape[-2:]
         multiple, stride = self._model.multiple, self._model.stride
         grid = (-(-height // multiple) * multiple // stride, -(-width // multiple) * multiple // stride)
@@ -125,6 +127,13 @@ class LatentCodec(Codec):
     def _need_ready(self) -> None:
         if self._ready is None:
             raise NotPrepared(self.info.full_name)
+
+    def _need_size(self, pictures: Tensor) -> None:
+        given = tuple(pictures.shape[-2:])
+        if self.info.sizes not in (None, given):
+            wanted = "x".join(map(str, self.info.sizes or ()))
+            measured = "x".join(map(str, given))
+            raise BenchError(f"{self.info.full_name} takes pictures of {wanted} only, not of {measured}.")
 
     def _section(self, payload: Payload) -> bytes:
         name = self.info.sections[0]

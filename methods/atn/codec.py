@@ -1,0 +1,17 @@
+"""The codec around ATN's network."""
+
+from __future__ import annotations
+
+from bench.codec import CodecInfo
+from methods.atn.network import ATN, Config
+from methods.layers.latent_codec import LatentCodec
+from methods.layers.weights import sizes
+
+
+class ATNCodec(LatentCodec):
+    """ATN; its patch embeddings tie it to pictures of 128×256."""
+
+    @staticmethod
+    def build(info: CodecInfo) -> ATN:
+        """See :meth:`methods.layers.latent_codec.LatentCodec.build`."""
+        return ATN(Config.parse(*sizes(info)))
