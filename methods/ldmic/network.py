@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from compressai.layers import GDN
 from torch import Tensor, nn
 
 from methods.layers.autoencoder import Gains
 from methods.layers.latent_coder import make_tables, read_tables
 from methods.layers.network import Network
-from methods.layers.transforms import analysis
+from methods.layers.transforms import STACK, Stack, analysis, synthesis
 from methods.ldmic.coder import ContextCoder
 from methods.ldmic.context import ContextPrior
 from methods.ldmic.transfer import JointContextTransfer, SmallTransfer
@@ -29,7 +28,7 @@ class Config:
     """Sizes of one LDMIC; the keys of a recipe's ``model`` table.
 
     Attributes:
-        widths: Channels of the three hidden stages of the encoder; the decoder mirrors them.
+        widths: Channels of the hidden stages of the encoder; the decoder mirrors them.
         latent: Channels of the latent.
         rates: Rate points that one set of weights covers; gain vectors exist where there is more than one.
         checkerboard: Context model of LDMIC-Fast rather than the autoregressive one.
@@ -41,6 +40,7 @@ class Config:
         transfer_16: Arguments of the joint context transfer at stride 16: (inner, attended, blocks) of the small form,
             (keys, values, heads) of the published one.
         transfer_4: The same at stride 4.
+        stack: Kernel and stride of each convolution of the encoder.
     """
 
     widths: tuple[int, ...]
@@ -54,16 +54,13 @@ class Config:
     transfer_16: tuple[int, ...]
     transfer_4: tuple[int, ...]
     hyper_width: int = 0
+    stack: Stack = STACK
 
     @classmethod
     def parse(cls, table: Mapping[str, Any], rates: int) -> Config:
         """Read a recipe's ``model`` table; ``rates`` is how many rate points share the weights."""
         tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
         return cls(rates=rates, **tuples)
-
-
-def _up(channels: int, out: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(channels, out, 5, 2, 2, 1)
 
 
 class LDMIC(Network):
@@ -75,8 +72,7 @@ class LDMIC(Network):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config, self.rates = config, config.rates
-        first, second, third = config.widths
-        self.encoder = analysis(config.widths, config.latent)
+        self.encoder = analysis(config.widths, config.latent, config.stack)
         self.prior = ContextPrior(
             config.latent,
             config.hyper,
@@ -89,11 +85,10 @@ class LDMIC(Network):
         )
         transfer = SmallTransfer if config.form == "small" else JointContextTransfer
         self.atten_3 = transfer(config.latent, *config.transfer_16)
-        self.decoder_1 = nn.Sequential(
-            _up(config.latent, third), GDN(third, inverse=True), _up(third, second), GDN(second, inverse=True)
-        )
-        self.atten_4 = transfer(second, *config.transfer_4)
-        self.decoder_2 = nn.Sequential(_up(second, first), GDN(first, inverse=True), _up(first, 3))
+        decoder = synthesis(config.latent, config.widths[::-1], config.stack)
+        # Two doublings lead from stride 16 to stride 4.
+        self.decoder_1, self.decoder_2 = nn.Sequential(*decoder[:4]), nn.Sequential(*decoder[4:])
+        self.atten_4 = transfer(config.widths[-2], *config.transfer_4)
         if config.rates > 1:
             self.gain = Gains(config.rates, config.latent, span=8.0)
             self.inverse_gain = Gains(config.rates, config.latent, span=1 / 8.0)
