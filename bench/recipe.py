@@ -7,12 +7,15 @@ neither torch nor compressai.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+
+import platformdirs
 
 from bench.codec import CodecInfo, Method, RatePoint
 from bench.errors import UnknownName
@@ -112,12 +115,24 @@ def weights_name(variant: str, preset: str, rate: str | None) -> str:
     return f"{variant}-{preset}{'' if rate is None else '-' + rate}.safetensors"
 
 
+def own_folder() -> Path:
+    """Return the folder of weights that the user imported: ``BENCH_CACHE_DIR``, else the user's cache.
+
+    An installed package is no place for them: it may be read-only, and the next installation may take it away.
+    """
+    root = os.environ.get("BENCH_CACHE_DIR")
+    return (Path(root).expanduser() if root else Path(platformdirs.user_cache_dir("dic-bench"))) / "codecs"
+
+
 def _rates(folder: Path, variant: str, preset: str, found: Mapping[str, Any]) -> tuple[RatePoint, ...]:
     shared = preset == "small"
     points = []
     for index, lmbda in enumerate(found["lambdas"]):
         name = f"r{index + 1}"
-        weights = folder / "weights" / weights_name(variant, preset, None if shared else name)
+        file = weights_name(variant, preset, None if shared else name)
+        weights, own = folder / "weights" / file, own_folder() / folder.name / file
+        if not shared and not weights.is_file() and own.is_file():
+            weights = own
         digests = found.get("sha256", {})
         points.append(RatePoint(name, index, lmbda, {}, weights, digests.get("all" if shared else name) or None))
     return tuple(points)

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("bench.cli.data:command", "Prepare, verify and list datasets."),
     "fetch": ("bench.cli.fetch:command", "Download the weights of metric networks."),
     "check": ("bench.cli.check:command", "Compare every shipped codec with the committed goldens."),
+    "import": ("bench.cli.imports:command", "Turn an official checkpoint into a weights file."),
     "train": ("bench.cli.train:command", "Train the weights of a codec."),
 }
 """Sub-command to (lazy target, one line of help). The help stands here so that ``--help`` imports no command."""

@@ -215,7 +215,7 @@ def _units(
         fault = fault or (
             "no-weights",
             f"{info.full_name} {point.name} needs {path.name}, which is not here: "
-            "`bench train` makes it, or name your own with --weights.",
+            "`bench train` makes it, `bench import` takes it from an official checkpoint, --weights names your own.",
         )
     else:
         digest = (point.sha256 if request.weights is None else None) or (file_sha256(path) if path else "")

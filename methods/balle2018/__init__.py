@@ -4,4 +4,4 @@ from pathlib import Path
 
 from bench.recipe import method
 
-METHOD = method(Path(__file__).parent / "recipe.toml", "methods.layers.latent_codec:LatentCodec")
+METHOD = method(Path(__file__).parent / "recipe.toml", "methods.balle2018.codec:Balle2018Codec")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from compressai.entropy_models import EntropyBottleneck
@@ -9,6 +11,10 @@ from torch import Tensor, nn
 
 _TAIL = 1e-7
 """Probability mass that the coding tables may leave out on either side."""
+
+_REACH = {"many": 4, "one": 64}
+"""Symbols that a table reaches beyond its tails, where one file holds many rate points or one. A table entry costs four
+bytes and 6e-8 of the mass; with many of them an outlier costs its 24 bits, with few it is clamped."""
 
 
 class RateBottleneck(nn.Module):
@@ -61,9 +67,19 @@ class RateBottleneck(nn.Module):
 
     def _likelihood(self, values: Tensor) -> Tensor:
         flat = values.transpose(0, 1).reshape(values.shape[1], 1, -1)
-        likelihood, _, _ = self.density._likelihood(flat)
+        likelihood = self.density._likelihood(flat)[0] if self.centred else self._released(flat)
         shape = (values.shape[1], values.shape[0], *values.shape[2:])
         return self.density.likelihood_lower_bound(likelihood).reshape(shape).transpose(0, 1)
+
+    def _released(self, flat: Tensor) -> Tensor:
+        """Likelihood as NDIC's release computes it, which its published bits and its training contain.
+
+        In float32, and on that side of the cumulative where both ends are near 1: masses below 2⁻²⁵ vanish and are
+        charged the floor of 1e-9.
+        """
+        lower, upper = (self.density._logits_cumulative(flat + half, False).float() for half in (-0.5, 0.5))
+        sign = torch.where(lower + upper < 0, -1.0, 1.0)
+        return (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs().to(flat.dtype)
 
     @torch.no_grad()
     def bits(self, symbols: Tensor, rate: int) -> Tensor:
@@ -74,21 +90,40 @@ class RateBottleneck(nn.Module):
         return -torch.log2(self._likelihood(wide)[:, block]).flatten(1).sum(1)
 
     @torch.no_grad()
+    def fit_tails(self) -> None:
+        """Set the quantiles of a density that comes without: tails where its mass is CompressAI's, centre at 0.
+
+        By bisection of the monotone cumulative, hence the same each time.
+        """
+        density = copy.deepcopy(self.density).double()
+        low = torch.full((self.rates * self.channels, 1, 3), -1e5, dtype=torch.float64)
+        high = -low
+        for _ in range(60):
+            middle = (low + high) / 2
+            below = density._logits_cumulative(middle, stop_gradient=True) < density.target
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        self.density.quantiles.copy_((low + high) / 2)
+        self.density.quantiles[:, 0, 1] = 0.0
+
+    @torch.no_grad()
     def pmfs(self) -> tuple[list[np.ndarray], np.ndarray]:
         """Probability masses of every (rate, channel) row and the symbol that each row starts with.
 
         Rows reach as far as the density holds more than the tail mass, and a few symbols beyond it.
         """
-        density = self.density.double()
+        density = copy.deepcopy(self.density).double()
         rows = self.rates * self.channels
         centre = density.quantiles[:, 0, 1] if self.centred else torch.zeros(rows, dtype=torch.float64)
         reach = torch.arange(-400, 401, dtype=torch.float64)
         values = (centre[:, None] + reach[None, :]).unsqueeze(1)
         mass = density._likelihood(values)[0].squeeze(1).numpy()
+        beyond = _REACH["many" if self.rates > 1 else "one"]
         masses, offsets = [], []
         for row in mass:
             kept = np.flatnonzero(row > _TAIL)
-            low, high = max(int(kept[0]) - 4, 0), min(int(kept[-1]) + 4, len(row) - 1)
+            if not len(kept):
+                raise ValueError("a density has no mass within 400 symbols of its centre")
+            low, high = max(int(kept[0]) - beyond, 0), min(int(kept[-1]) + beyond, len(row) - 1)
             masses.append(row[low : high + 1] / row[low : high + 1].sum())
             offsets.append(low - 400)
         return masses, np.asarray(offsets, dtype=np.int32)

@@ -1,7 +1,8 @@
 """A codec around an autoencoder: real bytes out of its latents, one stream an image.
 
 Everything that selects a coding table runs on the CPU in float64, one item at a time, through the same functions
-in encoder and decoder; so do the small presets' analysis transforms. The synthesis runs where the user asks.
+in encoder and decoder; so do the analysis transforms of small presets, and of the others on the CPU, where float32
+would round one latent in some 50,000 the other way. The synthesis runs where the user asks.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -17,28 +18,73 @@ from torch import Tensor
 from bench.codec import Codec, CodecInfo, Payload, RatePoint
 from bench.coding import StreamDecoder, StreamEncoder
 from bench.errors import BenchError, BitstreamError, NotPrepared
+from methods.layers import adopt
 from methods.layers.autoencoder import Autoencoder, Config
+from methods.layers.checkpoint import Checkpoint
 from methods.layers.network import Network
+from methods.layers.official import KeyMap
 from methods.layers.transforms import pad_to
-from methods.layers.weights import export, load, sizes, warm
+from methods.layers.weights import export, held_sizes, load, sizes, warm
 
 
 class LatentCodec(Codec):
     """Ballé2017, Ballé2018 and NDIC in all variants: which one is in the recipe that ``info`` names.
 
-    Codecs with another network override :meth:`build`.
+    Codecs with another network override :meth:`build`; those with a map of official checkpoints set
+    ``reads_official`` and override :meth:`official_keys`.
+
+    Args:
+        info: What the codec declares for this variant and preset.
+        rate: The rate point.
+        weights: A weights file to use in place of the rate point's own.
+        options: Values for the options that ``info.options`` declares.
+        official: A checkpoint of the authors' release, or the state dict in it, to use in place of any weights file.
     """
 
+    reads_official: ClassVar[bool] = False
+
     def __init__(
-        self, info: CodecInfo, rate: RatePoint, weights: Path | None = None, options: Mapping[str, Any] | None = None
+        self,
+        info: CodecInfo,
+        rate: RatePoint,
+        weights: Path | None = None,
+        options: Mapping[str, Any] | None = None,
+        official: str | Path | Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__(info, rate, weights, options)
+        if official is not None and weights is not None:
+            raise BenchError("A codec takes either weights or an official checkpoint; leave one of them out.")
+        self._official = official
         self._ready: str | None = None
 
     @staticmethod
     def build(info: CodecInfo) -> Network:
         """Return the untrained network of one (variant, preset)."""
         return Autoencoder(Config.parse(*sizes(info)))
+
+    @classmethod
+    def sized(cls, info: CodecInfo, held: Mapping[str, Any]) -> Network:
+        """Return the untrained network with the sizes that a weights file states beside the recipe's, if any.
+
+        Raises:
+            ValueError: There are no such sizes.
+        """
+        return cls.build(info)
+
+    @staticmethod
+    def official_keys(info: CodecInfo) -> KeyMap:
+        """Return the map of the authors' keys."""
+        raise BenchError(f"{info.full_name} has no map for official checkpoints.")
+
+    @staticmethod
+    def official_sizes(info: CodecInfo, checkpoint: Checkpoint) -> Mapping[str, Any]:
+        """Return the sizes of a checkpoint that differ from the recipe's, for :meth:`sized`."""
+        return {}
+
+    @classmethod
+    def imported(cls, info: CodecInfo, rate: RatePoint, source: str | Path) -> tuple[bytes, list[str]]:
+        """Turn an official checkpoint into a weights file of one rate point; see :func:`methods.layers.adopt.pack`."""
+        return adopt.pack(cls, info, rate, source)
 
     @staticmethod
     def export(model: Network, info: CodecInfo, rate: str | None, path: Path) -> str:
@@ -54,12 +100,20 @@ class LatentCodec(Codec):
         """See :meth:`bench.codec.Codec.prepare`."""
         if self._ready == device:
             return self
-        model = self.build(self.info).eval().requires_grad_(False)
-        self._coder = load(model, self)
+        if self._official is not None:
+            adopted = adopt.adopt(type(self), self.info, self._official)
+            model, self._coder = adopted.model, adopted.coder()
+        else:
+            try:
+                model = self.sized(self.info, held_sizes(self.weights)).eval().requires_grad_(False)
+            except ValueError as error:
+                raise BenchError(f"{self.weights} states {error}; restore the file.") from error
+            self._coder = load(model, self)
         self._rate_index = self.rate.index if model.rates > 1 else 0
         # The device's arithmetic may differ in the last bits; what it computes here never selects a coding table.
         self._model = model.to(device)
-        self._analysis = copy.deepcopy(model).cpu().double() if self.info.preset == "small" else self._model
+        self._exact = self.info.preset == "small" or device == "cpu"
+        self._analysis = copy.deepcopy(model).cpu().double() if self._exact else self._model
         self._ready = device
         return self
 
@@ -69,11 +123,11 @@ class LatentCodec(Codec):
 
     @torch.inference_mode()
     def _latents(self, x: Tensor) -> list[Tensor]:
-        """Scaled latents in float64 on the CPU, each ``(1, M, h, w)``, item by item for small presets."""
+        """Scaled latents in float64 on the CPU, each ``(1, M, h, w)``; item by item where computed so too."""
         self._need_ready()
         self._need_size(x)
         weight = next(self._analysis.parameters())
-        step = 1 if self.info.preset == "small" else len(x)
+        step = 1 if self._exact else len(x)
         latents: list[Tensor] = []
         for batch in x.split(step):
             picture = pad_to(batch.to(weight.device, weight.dtype) / 255, self._model.multiple)

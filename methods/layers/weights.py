@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save
 from bench import recipe
 from bench.codec import Codec, CodecInfo
 from bench.errors import BenchError, MissingWeights
+from methods.layers import density_keys
 from methods.layers.network import Coder, Network
 
 _TABLES = "tables."
@@ -43,23 +44,42 @@ def export(model: Network, info: CodecInfo, rate: str | None, path: Path) -> str
     Returns:
         The file's sha256.
     """
-    small = info.preset == "small"
-    dtype = torch.float16 if small else torch.float32
-    state = {}
-    for name, tensor in model.state_dict().items():
-        if small and name.startswith(model.training_only):
-            continue
-        if tensor.is_floating_point():
-            tensor.copy_(tensor.to(dtype))
-        state[name] = tensor.to(dtype).contiguous() if tensor.is_floating_point() else tensor
-    state |= {_TABLES + key: torch.from_numpy(value) for key, value in model.tables().items()}
-    about = {"method": info.name, "variant": info.variant, "preset": info.preset, "rate": rate or "all"}
-    data = save(state, {"dic-bench": json.dumps(about, sort_keys=True)})
+    data = pack(model, info, rate)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_bytes(data)
     partial.replace(path)
     return hashlib.sha256(data).hexdigest()
+
+
+def pack(model: Network, info: CodecInfo, rate: str | None, more: Mapping[str, Any] | None = None) -> bytes:
+    """Return a weights file's contents; ``more`` joins what it states of itself."""
+    small = info.preset == "small"
+    dtype = torch.float16 if small else torch.float32
+    state: dict[str, torch.Tensor] = {}
+    shared = set()
+    for name, tensor in model.state_dict().items():
+        if small and name.startswith(model.training_only):
+            continue
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.to(dtype))
+        kept = tensor.to(dtype).contiguous() if tensor.is_floating_point() else tensor
+        # A layer that stands twice in a network is stored twice: safetensors knows no aliases.
+        state[density_keys.stored(name)] = kept.clone() if kept.data_ptr() in shared else kept
+        shared.add(kept.data_ptr())
+    state |= {_TABLES + key: torch.from_numpy(value) for key, value in model.tables().items()}
+    about = {"method": info.name, "variant": info.variant, "preset": info.preset, "rate": rate or "all", **(more or {})}
+    return save(state, {"dic-bench": json.dumps(about, sort_keys=True)})
+
+
+def held_sizes(path: Path | None) -> Mapping[str, Any]:
+    """Return the sizes that a weights file states beside its recipe's; empty where it states none or is unsound."""
+    try:
+        with safe_open(path, "pt") as file:
+            held = json.loads((file.metadata() or {}).get("dic-bench", "{}")).get("model", {})
+    except (SafetensorError, ValueError, OSError, TypeError, AttributeError):
+        return {}
+    return held if isinstance(held, dict) else {}
 
 
 def warm(model: Network, path: Path) -> None:
@@ -77,7 +97,10 @@ def warm(model: Network, path: Path) -> None:
 
 def _fill(model: Network, state: dict[str, torch.Tensor], path: Path, name: str) -> None:
     """Put parameters, as float32, into a network; only what training alone uses may be absent."""
-    state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    state = {
+        density_keys.installed(key): value.float() if value.is_floating_point() else value
+        for key, value in state.items()
+    }
     try:
         missing, unknown = model.load_state_dict(state, strict=False)
     except RuntimeError as error:  # torch lists every shape that differs; one is enough to know
@@ -100,10 +123,12 @@ def load(model: Network, codec: Codec) -> Coder:
     path, info = codec.weights, codec.info
     if path is None or not path.is_file():
         single = "" if info.preset == "small" else f" --rate {codec.rate.name}"
+        adoptable = info.preset == "paper" and getattr(codec, "reads_official", False)
+        official = "take an official checkpoint's with 'python -m bench import', " if adoptable else ""
         raise MissingWeights(
             f"{info.full_name} ({info.preset}) has no weights for {codec.rate.name}; train them with "
-            f"'python -m bench train --method {info.name} --variant {info.variant} --preset {info.preset}{single}' "
-            "or name a file with --weights."
+            f"'python -m bench train --method {info.name} --variant {info.variant} --preset {info.preset}{single}', "
+            f"{official}or name a file with --weights."
         )
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
