@@ -54,9 +54,20 @@ def hyper(down: str, up: str, prior: str) -> dict[str, Entry]:
     )
 
 
+PRIORS = ("prior.latent", "own_prior.latent", "common_prior.latent")
+"""Our bottlenecks of the picture's latent, of the side view's and of the common information."""
+
+
 def views() -> dict[str, Entry]:
-    """Both views' encoders and that of the common information."""
-    return stack(TAPS, "g_a") | stack(TAPS, "own_a", "_cor") | stack(TAPS, "common", "_w")
+    """Transforms of both views, and the analysis of the common information."""
+    down = stack(TAPS, "g_a") | stack(TAPS, "own_a", "_cor") | stack(TAPS, "common", "_w")
+    return down | stack(UPS, "g_s") | stack(UPS, "own_s", "_cor")
+
+
+def factorized() -> dict[str, Entry]:
+    """The three bottlenecks on Ballé2017's prior."""
+    names = ("entropy_bottleneck_hx", "entropy_bottleneck_hy", "entropy_bottleneck")
+    return {key: entry for pair in zip(names, PRIORS, strict=True) for key, entry in density(*pair).items()}
 
 
 def ndic(variant: str) -> KeyMap:
@@ -65,7 +76,7 @@ def ndic(variant: str) -> KeyMap:
     That decoder ran ``deconv2`` in the place of ``deconv3``, which lies in the files and was never trained.
     """
     hyperprior, release = variant.startswith("b18"), variant.endswith("-release")
-    entries = views() | stack(UPS, "g_s") | stack(UPS, "own_s", "_cor")
+    entries = views()
     if release:
         for leaf in ("weight", "bias"):
             for suffix, ours in (("", "g_s"), ("_cor", "own_s")):
@@ -74,17 +85,15 @@ def ndic(variant: str) -> KeyMap:
     if hyperprior:
         entries |= hyper("ha_primary_image", "hs_primary_image", "prior")
         entries |= hyper("ha_cor_image", "hs_cor_image", "own_prior")
-        densities = ("entropy_bottleneck_sigma_x", "entropy_bottleneck_sigma_y", "entropy_bottleneck_common_info")
+        for part, ours in zip(("sigma_x", "sigma_y", "common_info"), PRIORS, strict=True):
+            entries |= density(f"entropy_bottleneck_{part}", ours)
     else:
-        densities = ("entropy_bottleneck_hx", "entropy_bottleneck_hy", "entropy_bottleneck")
-    places = ("prior.latent", "own_prior.latent", "common_prior.latent")
-    for official, ours in zip(densities, places, strict=True):
-        entries |= density(official, ours)
+        entries |= factorized()
     return KeyMap(
         entries,
         ignored=r"deconv3(_cor)?\.(weight|bias)" if release else "(?!)",
         spell=str if hyperprior else _with_w,
-        untailed=places,
+        untailed=PRIORS,
         advice=(lambda keys: None) if release or hyperprior else _first_names,
     )
 

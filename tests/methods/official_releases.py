@@ -82,6 +82,24 @@ def balle2018() -> Shapes:
     return encoder() | decoder(N) | hyper("ha", "hs") | bottleneck("entropy_bottleneck")
 
 
+def atn() -> Shapes:
+    """NDIC-B17 with 384 channels into every deconvolution of x, and three modules for maps of 16×32 to 64×128."""
+    shapes = ndic(hyperprior=False)
+    for i in (2, 3, 4):
+        shapes |= deconv(f"deconv{i}", 2 * N, 3 if i == 4 else N)
+    for i, pixels in enumerate((32, 128, 512), 1):
+        for view in "xy":
+            shapes |= {f"ca{i}.to_patch_embedding_{view}.1.weight": (256, pixels)}
+            shapes |= {
+                f"ca{i}.to_patch_embedding_{view}.1.bias": (256,),
+                f"ca{i}.attn.to_qkv_{view}.weight": (6144, 256),
+            }
+        shapes |= {f"ca{i}.norm.weight": (256,), f"ca{i}.norm.bias": (256,)}
+        shapes |= {f"ca{i}.attn.to_out.0.weight": (256, 2048), f"ca{i}.attn.to_out.0.bias": (256,)}
+        shapes |= {f"ca{i}.unpack_embedding_y.0.weight": (pixels, 256), f"ca{i}.unpack_embedding_y.0.bias": (pixels,)}
+    return shapes
+
+
 def _transposed(key: str) -> bool:
     return any(part in key for part in ("deconv", "conv_h4", "conv_h5", "conv_h6"))
 
@@ -181,3 +199,39 @@ def gaussian_bits(values: Tensor, sigma: Tensor) -> float:
     size = values.abs()
     mass = normal.cdf((0.5 - size) / sigma) - normal.cdf((-0.5 - size) / sigma)
     return float(-torch.log2(mass.clamp_min(1e-9)).sum())
+
+
+def cross_attend(state: State, name: str, x: Tensor, y: Tensor) -> Tensor:
+    """What x finds in y: a channel's 4×4 patches are tokens; queries of x, keys and values of y, eight heads."""
+    channels, height, width = x.shape[1:]
+
+    def tokens(maps: Tensor, view: str) -> Tensor:
+        patches = F.unfold(maps.transpose(0, 1), (height // 4, width // 4), stride=(height // 4, width // 4))
+        flat = patches.transpose(1, 2).reshape(16 * channels, -1)
+        layer = f"{name}.to_patch_embedding_{view}.1"
+        embedded = flat @ state[f"{layer}.weight"].T + state[f"{layer}.bias"]
+        normed = (embedded - embedded.mean(1, True)) / (embedded.var(1, unbiased=False, keepdim=True) + 1e-5).sqrt()
+        return normed * state[f"{name}.norm.weight"] + state[f"{name}.norm.bias"]
+
+    of_x, of_y = state[f"{name}.attn.to_qkv_x.weight"], state[f"{name}.attn.to_qkv_y.weight"]
+    q, k, v = tokens(x, "x") @ of_x[:2048].T, tokens(y, "y") @ of_y[2048:4096].T, tokens(y, "y") @ of_y[4096:].T
+    heads = [
+        ((a @ b.T) / 16).softmax(1) @ c
+        for a, b, c in zip(q.split(256, 1), k.split(256, 1), v.split(256, 1), strict=True)
+    ]
+    found = torch.cat(heads, 1) @ state[f"{name}.attn.to_out.0.weight"].T + state[f"{name}.attn.to_out.0.bias"]
+    out = found @ state[f"{name}.unpack_embedding_y.0.weight"].T + state[f"{name}.unpack_embedding_y.0.bias"]
+    patches = out.view(channels, 16, -1).transpose(1, 2)
+    folded = F.fold(patches, (height, width), (height // 4, width // 4), stride=(height // 4, width // 4))
+    return folded.transpose(0, 1)
+
+
+def synthesise_atn(state: State, latent: Tensor, own: Tensor, common: Tensor) -> Tensor:
+    """Both decoders in lockstep; x attends to y after the first three stages."""
+    x, y = torch.cat([latent, common], 1), torch.cat([own, common], 1)
+    for i in (1, 2, 3):
+        x = F.conv_transpose2d(x, state[f"deconv{i}.weight"], state[f"deconv{i}.bias"], 2, 2, 1)
+        y = F.conv_transpose2d(y, state[f"deconv{i}_cor.weight"], state[f"deconv{i}_cor.bias"], 2, 2, 1)
+        x, y = normalise(state, f"igdn{i}", x, True), normalise(state, f"igdn{i}_cor", y, True)
+        x = torch.cat([x, cross_attend(state, f"ca{i}", x, y)], 1)
+    return F.conv_transpose2d(x, state["deconv4.weight"], state["deconv4.bias"], 2, 2, 1)

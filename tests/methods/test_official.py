@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import official_ldmic
 import official_releases as release
 import pytest
 import torch
@@ -79,6 +80,62 @@ def test_official_weights_give_the_official_picture_and_bits(name: str) -> None:
     payloads = codec.encode(x)
     decoded = codec.decode(payloads, y)
     assert float(decoded.float().std()) > 5  # stand-ins that give a flat picture would prove nothing
+    assert float((decoded.double() - recon).abs().max()) <= 1
+    assert float(codec.estimate_bits(x)[0]) == pytest.approx(bits, rel=1e-3)
+    assert payloads[0].bits == pytest.approx(float(codec.ideal_bits(x)[0]), abs=48)
+
+
+@pytest.mark.slow
+def test_atn_attends_as_the_official_code() -> None:
+    add = {f"ca{i}.norm.weight": 1.0 for i in (1, 2, 3)} | FADE["add"]
+    state = release.stand_ins(release.atn(), FADE["scale"], add)
+    x, y = pictures(1, 128, 256), pictures(2, 128, 256)[1:]
+    codec = bench.load_codec("atn", "paper", rate="r1", official=state).prepare()
+    assert isinstance(codec, LatentCodec)
+    double = {key: value.double() for key, value in state.items()}
+    with torch.no_grad():
+        latent = torch.round(release.analyse(double, x.double() / 255)).float()
+        own, common = (release.analyse(state, y.float() / 255, suffix) for suffix in ("_cor", "_w"))
+        recon = levels(release.synthesise_atn(state, latent, own, common))
+    payloads = codec.encode(x)
+    decoded = codec.decode(payloads, y)
+    assert float(decoded.float().std()) > 5
+    assert float((decoded.float() - recon).abs().max()) <= 1
+    bits = release.density_bits(state, "entropy_bottleneck_hx", latent)
+    assert float(codec.estimate_bits(x)[0]) == pytest.approx(bits, rel=1e-3)
+    assert payloads[0].bits == pytest.approx(float(codec.ideal_bits(x)[0]), abs=48)
+
+
+@pytest.mark.parametrize("name", ["ldmic:ar", "ldmic:fast"])
+def test_ldmic_codes_as_the_official_code(name: str) -> None:
+    from compressai.entropy_models import EntropyBottleneck
+
+    last = "decoder_2.2"
+    state = release.stand_ins(
+        official_ldmic.shapes(), {f"{last}.weight": 0.004}, {f"{last}.bias": 0.5}, official_ldmic.transposed
+    )
+    rng = torch.Generator().manual_seed(3)
+    centre = torch.rand(192, 1, 1, generator=rng) - 0.5
+    state["hyperprior.entropy_bottleneck.quantiles"] = centre + torch.tensor([-9.0, 0.0, 9.0])
+    buffers = ("hyperprior.entropy_bottleneck._offset", "gaussian_conditional.scale_table", "context_prediction.mask")
+    whole = {"epoch": 1, "state_dict": {**state, **{key: torch.zeros(4) for key in buffers}}}
+    codec = bench.load_codec(name, "paper", rate="r1", official=whole).prepare()
+    assert isinstance(codec, LatentCodec)
+    x, y = pictures(1, 64, 64), pictures(2, 64, 64)[1:]
+    double = {key: value.double() for key, value in state.items()}
+    with torch.no_grad():
+        latent, side = (official_ldmic.encode(double, view.double() / 255) for view in (x, y))
+        z, features = official_ldmic.hyper(double, latent, centre.double().view(1, -1, 1, 1))
+        known, means, scales = official_ldmic.quantise(double, latent, features, name == "ldmic:fast")
+        recon = levels(official_ldmic.decode(double, known, side))
+        density = EntropyBottleneck(192)
+        own = {key.rpartition(".")[2]: value for key, value in state.items() if "entropy_bottleneck" in key}
+        density.load_state_dict(density.state_dict() | own)
+        of_z = -torch.log2(density.double().eval()(z)[1]).sum()
+    bits = float(of_z) + release.gaussian_bits(known - means, scales)
+    payloads = codec.encode(x)
+    decoded = codec.decode(payloads, y)
+    assert float(decoded.float().std()) > 5
     assert float((decoded.double() - recon).abs().max()) <= 1
     assert float(codec.estimate_bits(x)[0]) == pytest.approx(bits, rel=1e-3)
     assert payloads[0].bits == pytest.approx(float(codec.ideal_bits(x)[0]), abs=48)
