@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.errors import BitstreamError
-from methods.layers.priors import SCALE_BOUND
 from methods.ldmic.context import REACH, ContextPrior
 
 Floats = NDArray[np.float64]
@@ -42,6 +41,7 @@ class StepDensity:
         # The first layer is linear, so its share of the hyper features is one product for all positions.
         by_context, by_hyper = (matrix[:cut], matrix[cut:]) if self._reversed else (matrix[-cut:], matrix[:-cut])
         self._by_context, self._by_hyper = by_context.copy(), (by_hyper.copy(), _bias(first))
+        self._lowest = float(prior.bound.bound)
         self._rest = [(_matrix(layer.weight), _bias(layer)) for layer in rest]
 
     def hyper_share(self, features: Floats) -> Floats:
@@ -71,7 +71,7 @@ class StepDensity:
         half = inner.shape[1] // 2
         first, second = inner[:, :half], inner[:, half:]
         mean, scale = (second, first) if self._reversed else (first, second)
-        return mean, np.maximum(scale, SCALE_BOUND)
+        return mean, np.maximum(scale, self._lowest)
 
 
 def _bias(layer: nn.Conv2d) -> Floats:
