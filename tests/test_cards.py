@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.registry import methods
+from bench.registry import import_target, methods
 
 ROOT = Path(__file__).resolve().parents[1]
 LEARNED = [
     (name, variant, preset)
-    for name in ("balle2018", "ndic", "ldmic")
+    for name in ("balle2017", "balle2018", "ndic", "ldmic")
     for variant in methods.get(name).variants
-    for preset in methods.get(name).presets
+    for preset in methods.get(name).presets_of(variant)
 ]
 
 
@@ -39,8 +39,26 @@ def test_parameters_and_rate_points_on_the_card(name: str, variant: str, preset:
     assert any(cell.strip().startswith(f"{len(info.rates)}, ") for cell in points.split("|"))
 
 
-@pytest.mark.parametrize("name", ["balle2018", "ndic", "ldmic"])
+@pytest.mark.parametrize("name", ["balle2017", "balle2018", "ndic", "ldmic"])
 def test_learned_codecs_say_what_they_were_trained_on(name: str) -> None:
     text = card(name)
     for words in ("KITTI", "non-commercial", "CC BY-NC-SA 3.0", "Geiger", "Menze"):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [(n, v) for n in methods for v in methods.get(n).variants if methods.get(n).recipe]
+)
+def test_variants_of_the_published_size_alone_are_named(name: str, variant: str) -> None:
+    """A variant without small preset runs only on request, so its card is where it is found."""
+    if methods.get(name).presets_of(variant) == ("paper",):
+        assert f"`{variant}`" in card(name)
+
+
+def test_codecs_with_a_map_stand_in_the_guide_to_official_checkpoints() -> None:
+    guide = (ROOT / "docs" / "official-checkpoints.md").read_text(encoding="utf-8")
+    rows = [line for line in guide.splitlines() if line.startswith("| ")]
+    for name in methods:
+        method = methods.get(name)
+        if method.recipe is not None and getattr(import_target(method.target), "reads_official", False):
+            assert any(f"`{name}" in row for row in rows), name
