@@ -93,8 +93,10 @@ def _tensors(loaded: Any, label: str) -> dict[str, Tensor]:
     prefix = "module." if all(key.startswith("module.") for key in loaded) else ""
     tensors = {key.removeprefix(prefix): value.detach() for key, value in loaded.items()}
     for key, value in tensors.items():
-        if value.layout != torch.strided or value.is_quantized:
-            raise BenchError(f"{label} holds {key} in a packed form; give a file with plain tensors.")
+        if value.layout != torch.strided or value.is_quantized or value.is_meta or value.is_complex():
+            raise BenchError(
+                f"{label} holds {key} in another form than plain numbers; give a file with dense, real tensors."
+            )
         if not bool(torch.isfinite(value.float()).all()):
             raise BenchError(f"{label} holds values in {key} that are not finite; get the file again.")
     return tensors

@@ -99,7 +99,7 @@ def fill(model: Network, checkpoint: Checkpoint, keys: KeyMap, name: str) -> lis
     for official, entry in keys.entries.items():
         source, tensor = given[official]
         if not tensor.is_floating_point():
-            raise BenchError(f"{checkpoint.label} holds {source} as integers; get the file again.")
+            raise BenchError(f"{checkpoint.label} holds {source} as {tensor.dtype}; get the file again.")
         tensors = entry.convert(tensor.to(torch.float32))
         targets = [density_keys.installed(ours) for ours in entry.ours]
         wanted = [tuple(state[target].shape) for target in targets]

@@ -12,6 +12,7 @@ import official_ldmic
 import official_releases as release
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -294,6 +295,13 @@ def test_import_goes_where_the_codec_looks(b17: dict[str, Tensor], own_folders: 
     payloads = codec.encode(x)
     assert payloads == direct.encode(x)
     assert torch.equal(codec.decode(payloads, y), direct.decode(payloads, y))
+    for name, picture in (("x.png", x), ("y.png", y)):
+        Image.fromarray(picture[0].permute(1, 2, 0).numpy()).save(name)
+    chosen = ("--method", "ndic:b17-release", "--preset", "paper", "--rate", "r4")
+    assert cli("encode", "x.png", *chosen, "--out", "x.dic").code == 0
+    assert cli("decode", "x.dic", "--side", "y.png", "--out", "recon.png").code == 0
+    recon = torch.from_numpy(np.array(Image.open("recon.png"))).permute(2, 0, 1)[None]
+    assert torch.equal(recon, codec.decode(payloads, y))
     with pytest.raises(MissingWeights, match="bench import"):
         bench.load_codec("ndic:b17-release", "paper", rate="r5").prepare()
     before = codec.weights.read_bytes()
@@ -332,6 +340,8 @@ def spoil(b17: dict[str, Tensor], fault: str, file: Path) -> None:
         state = {}
     elif fault == "integers":
         state["conv1.bias"] = torch.zeros(192, dtype=torch.int64)
+    elif fault == "sparse":
+        state["conv1.bias"] = torch.zeros(192).to_sparse()
     elif fault == "ours":
         save_file({"g_a.0.weight": torch.zeros(2), "tables.factorized.counts": torch.zeros(2)}, file)
         return
@@ -357,7 +367,8 @@ def spoil(b17: dict[str, Tensor], fault: str, file: Path) -> None:
         ("code", "which could run code, so it was not loaded"),
         ("scalar", "holds 'epoch', which is no tensor"),
         ("empty", "holds no state dict"),
-        ("integers", "holds conv1.bias as integers"),
+        ("integers", "holds conv1.bias as torch.int64; get the file again"),
+        ("sparse", "holds conv1.bias in another form than plain numbers"),
         ("ours", "weights file of this project already; name it with --weights"),
         ("truncated", "is not a whole checkpoint of torch.save or safetensors; get the file again"),
         ("text", "is not a whole checkpoint"),
