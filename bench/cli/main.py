@@ -15,6 +15,10 @@ from bench.registry import import_target
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("bench.cli.run:command", "Measure codecs over rate points: bytes, pictures, metrics, parquet."),
     "report": ("bench.cli.report:command", "Write leaderboards and rate-distortion plots from stored results."),
+    "compare": (
+        "bench.cli.compare:command",
+        "Compare two stores or two codecs, with intervals and an exit code.",
+    ),
     "score": ("bench.cli.score:command", "Score pictures that another framework decoded."),
     "encode": ("bench.cli.encode:command", "Compress one picture into a file."),
     "decode": ("bench.cli.decode:command", "Decode a file with the help of its side view."),

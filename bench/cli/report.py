@@ -15,10 +15,30 @@ import click
     "--results", is_flag=True, help="Read the committed store, results/, in place of runs/ or beside --store."
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), show_default=True)
-def command(stores: tuple[Path, ...], results: bool, out: Path) -> None:
-    """Write leaderboard.md and rate-distortion plots, one folder a dataset, from stored results."""
-    from bench.report.write import write_report
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where --out is not what the stores give.")
+def command(stores: tuple[Path, ...], results: bool, out: Path, check: bool) -> int:
+    """Write leaderboard.md and rate-distortion plots, one folder a dataset, from stored results.
+
+    Edited rows, missing rate points and rows that cannot be checked are named on stderr. Exit code 1: --check found the
+    report stale.
+    """
+    from bench.report.board import read_boards
+    from bench.report.write import find_stale, warnings, write_boards
 
     chosen = [*stores, *([Path("results")] if results else [])] or [Path("runs")]
-    for path in write_report(chosen, out):
-        click.echo(str(path))
+    boards = read_boards(chosen)
+    for text in warnings(boards):
+        click.echo(f"Warning: {text}.", err=True)
+    if not check:
+        for path in write_boards(boards, out):
+            click.echo(str(path))
+        return 0
+    stale = find_stale(boards, out)
+    for text in stale:
+        click.echo(f"{text}.")
+    if stale:
+        again = " ".join([*(f"--store {store}" for store in stores), *(["--results"] if results else [])])
+        click.echo(f"The report is stale; `{f'bench report {again}'.strip()} --out {out}` writes it anew.", err=True)
+        return 1
+    click.echo(f"{out} is what the stores give.")
+    return 0

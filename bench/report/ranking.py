@@ -54,7 +54,7 @@ def judge(board: Board, replicates: int = REPLICATES) -> Verdict:
     metrics = compared_metrics(board)
     averaged = [name for name in shown_metrics(board) if METRICS[name].kind == "item"]
     anchor = None if board.partial else find_anchor(board)
-    base = rep.replicate(anchor.plain, metrics, draws) if anchor else {}
+    against = _curves(anchor, metrics, board, draws)
     judged: dict[str, Judged] = {}
     bd: dict[str, Array] = {}
     values: dict[tuple[str, float], dict[str, Array]] = {}
@@ -68,10 +68,9 @@ def judge(board: Board, replicates: int = REPLICATES) -> Verdict:
         one.ends = {rate for rate in BANDS if max(p.bpp for p in entrant.plain) < rate}
         for metric in [*metrics, *compared_metrics(board, "set")]:
             own = rep.curve(entrant.plain, found, metric)
-            if anchor is not None:
-                against = rep.curve(anchor.plain, base, metric)
-                one.deltas[metric] = _comparison(against, own, metric, scenes)
-                if metric == RANKED[0] and (part := rep.bd_replicates(against, own, metric)) is not None:
+            if metric in against:
+                one.deltas[metric] = _comparison(against[metric], own, scenes)
+                if metric == RANKED[0] and (part := rep.bd_replicates(against[metric], own)) is not None:
                     bd[entrant.label] = part
             for rate in BANDS:
                 one.at[metric, rate], part = rep.value_at(own, rate, scenes)
@@ -102,10 +101,18 @@ def _order(one: Judged) -> tuple[bool, bool, float, str]:
     return bool(one.entrant.barred), math.isnan(value), 0.0 if math.isnan(value) else value, one.entrant.label
 
 
-def _comparison(anchor: rep.Curve, own: rep.Curve, metric: str, scenes: int) -> Comparison:
-    rate, delta = rep.compare(anchor, own, metric, scenes, percent=True)
-    quality, also = rep.compare(anchor, own, metric, scenes, percent=False)
-    akima = rep.point_delta(anchor, own, metric, method="akima").value
+def _curves(anchor: Entrant | None, metrics: list[str], board: Board, draws: Draws) -> dict[str, rep.Curve]:
+    """Curves of the anchor; empty without one."""
+    if anchor is None:
+        return {}
+    found = rep.replicate(anchor.plain, metrics, draws)
+    return {name: rep.curve(anchor.plain, found, name) for name in [*metrics, *compared_metrics(board, "set")]}
+
+
+def _comparison(anchor: rep.Curve, own: rep.Curve, scenes: int) -> Comparison:
+    rate, delta = rep.compare(anchor, own, scenes, percent=True)
+    quality, also = rep.compare(anchor, own, scenes, percent=False)
+    akima = rep.point_delta(anchor, own, method="akima").value
     return Comparison(rate, akima, quality, delta.overlap or math.nan, also.monotone and delta.monotone)
 
 
@@ -135,7 +142,7 @@ def _twin(board: Board, entrant: Entrant, found: Held, draws: Draws) -> Estimate
             continue
         if entrant.twin in (f"{other.method}:{other.variant}", other.label):
             against = rep.curve(other.plain, rep.replicate(other.plain, ["psnr"], draws), "psnr")
-            return rep.compare(against, rep.curve(entrant.plain, found, "psnr"), "psnr", len(board.scenes), True)[0]
+            return rep.compare(against, rep.curve(entrant.plain, found, "psnr"), len(board.scenes), True)[0]
     return None
 
 

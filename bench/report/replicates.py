@@ -5,31 +5,50 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from bench.metrics.registry import METRICS
 from bench.report.aggregate import Point
-from bench.stats.bd import Delta, bd_many, bd_quality, bd_rate, oriented
+from bench.stats.bd import Delta, bd_quality, bd_rate, mean_gap, oriented
 from bench.stats.bootstrap import Draws, Estimate, estimate, resample
-from bench.stats.hermite import Array, Method, interpolate
+from bench.stats.hermite import Array, Curves, Method, interpolate
 
 NO_REPLICATES = "no interval: it is a figure of the whole set"
 
 
 @dataclass
 class Curve:
-    """One metric of a codec over its rate points.
+    """One metric of a codec over its rate points, quality turned so that higher is better.
 
     Attributes:
-        rate, quality: ``(K,)``, from all scenes.
-        rates, qualities: Their replicates ``(K, B)``; None for a figure of the whole set.
+        metric: Name.
+        rate, quality: ``(K,)``, from all scenes, in the order of the points; quality as it is.
+        replicates: log₂ rate and turned quality, each ``(K, B)`` by rate; None for a figure of the whole set.
     """
 
+    metric: str
     rate: Array
     quality: Array
-    rates: Array | None = None
-    qualities: Array | None = None
+    replicates: tuple[Array, Array] | None = None
+
+    @cached_property
+    def by_rate(self) -> Curves:
+        """Interpolated replicates of quality over log₂ rate."""
+        assert self.replicates is not None
+        return interpolate(self.replicates[0], self.replicates[1])
+
+    @cached_property
+    def by_quality(self) -> Curves:
+        """Interpolated replicates of log₂ rate over quality."""
+        assert self.replicates is not None
+        return interpolate(self.replicates[1], self.replicates[0])
+
+    @property
+    def up(self) -> bool:
+        """Higher is better."""
+        return METRICS[self.metric].higher_is_better is not False
 
 
 def replicate(points: Sequence[Point], metrics: Sequence[str], draws: Draws) -> dict[str, Array]:
@@ -62,36 +81,36 @@ def fill_intervals(points: Sequence[Point], found: dict[str, Array], scenes: int
 def curve(points: Sequence[Point], found: dict[str, Array], metric: str) -> Curve:
     """The curve of one metric over the points that have it."""
     own = [index for index, point in enumerate(points) if metric in point.values]
-    rate, quality = np.array([points[i].bpp for i in own]), np.array([points[i].values[metric] for i in own])
-    if metric not in found or len(own) != len(points):
-        return Curve(rate, quality)
-    return Curve(rate, quality, found["bpp"], found[metric])
+    made = Curve(metric, np.array([points[i].bpp for i in own]), np.array([points[i].values[metric] for i in own]))
+    if metric in found and len(own) == len(points) > 1:
+        made.replicates = oriented(found["bpp"], found[metric], made.up)
+    return made
 
 
-def compare(anchor: Curve, own: Curve, metric: str, scenes: int, percent: bool) -> tuple[Estimate, Delta]:
+def compare(anchor: Curve, own: Curve, scenes: int, percent: bool) -> tuple[Estimate, Delta]:
     """BD-rate, or BD-quality, of one curve against another, with its interval."""
-    delta = point_delta(anchor, own, metric, percent)
-    found = bd_replicates(anchor, own, metric, percent)
-    if math.isnan(delta.value) or found is None:
-        return Estimate(delta.value, reason=delta.reason or NO_REPLICATES), delta
-    return estimate(delta.value, found, scenes), delta
+    delta = point_delta(anchor, own, percent)
+    if math.isnan(delta.value):
+        return Estimate(delta.value, reason=delta.reason), delta
+    found = bd_replicates(anchor, own, percent)
+    return (
+        Estimate(delta.value, reason=NO_REPLICATES) if found is None else estimate(delta.value, found, scenes)
+    ), delta
 
 
-def point_delta(anchor: Curve, own: Curve, metric: str, percent: bool = True, method: Method = "pchip") -> Delta:
+def point_delta(anchor: Curve, own: Curve, percent: bool = True, method: Method = "pchip") -> Delta:
     """BD-rate, or BD-quality, of one curve against another, from all scenes."""
-    up = METRICS[metric].higher_is_better is not False
     given = [part.tolist() for part in (anchor.rate, anchor.quality, own.rate, own.quality)]
-    return (bd_rate if percent else bd_quality)(given[0], given[1], given[2], given[3], up, method)
+    return (bd_rate if percent else bd_quality)(given[0], given[1], given[2], given[3], own.up, method)
 
 
-def bd_replicates(anchor: Curve, own: Curve, metric: str, percent: bool = True) -> Array | None:
+def bd_replicates(anchor: Curve, own: Curve, percent: bool = True) -> Array | None:
     """Replicates ``(B,)`` of a BD; None where a curve has none."""
-    if anchor.rates is None or anchor.qualities is None or own.rates is None or own.qualities is None:
+    if anchor.replicates is None or own.replicates is None:
         return None
-    if len(anchor.rate) < 2 or len(own.rate) < 2:
-        return None
-    up = METRICS[metric].higher_is_better is not False
-    return bd_many(anchor.rates, anchor.qualities, own.rates, own.qualities, up, percent)
+    if percent:
+        return mean_gap(anchor.by_quality, own.by_quality, True)[0]
+    return mean_gap(anchor.by_rate, own.by_rate, False)[0]
 
 
 def value_at(own: Curve, rate: float, scenes: int) -> tuple[Estimate, Array | None]:
@@ -99,8 +118,7 @@ def value_at(own: Curve, rate: float, scenes: int) -> tuple[Estimate, Array | No
 
     A codec whose curve ends below the rate has the value of its last point: it may spend less than it is allowed.
     """
-    known = np.isfinite(own.rate) & (own.rate > 0)
-    if len(own.rate) < 2 or not known.all():
+    if len(own.rate) < 2 or not (np.isfinite(own.rate) & (own.rate > 0)).all():
         return Estimate(math.nan, reason="one rate point makes no curve"), None
     if own.rate.min() > rate:
         return Estimate(math.nan, reason=f"its lowest rate is {own.rate.min():.3f} bpp"), None
@@ -108,12 +126,9 @@ def value_at(own: Curve, rate: float, scenes: int) -> tuple[Estimate, Array | No
     if np.any(np.diff(x) <= 0):
         return Estimate(math.nan, reason="it has two points of the same rate"), None
     value = float(interpolate(x, y).value(math.log2(rate)))
-    if own.rates is None or own.qualities is None:
+    if own.replicates is None:
         return Estimate(value, reason=NO_REPLICATES), None
-    x, y = oriented(own.rates, own.qualities, True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = interpolate(x, y).value(math.log2(rate))
-    values = np.where((np.diff(x, axis=0) > 0).all(axis=0), values, np.nan)
+    values = np.where(own.by_rate.rising, own.by_rate.value(math.log2(rate)), np.nan) * (1.0 if own.up else -1.0)
     return estimate(value, values, scenes), values
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,30 +87,38 @@ def read_stores(stores: Sequence[Path]) -> Store:
     if not folders:
         names = ", ".join(map(str, stores))
         raise BenchError(f"There are no results in {names}; `bench run --method jpeg,copy-y` makes some.")
-    tables, about = [], []
-    for folder in folders:
-        run, data = read_run(folder), _bytes(folder / "set.parquet")
-        tables.append(_table(data, folder / "set.parquet"))
-        digests = run.get("digests") or {}
-        about.append(
-            {
-                "folder": folder, "digests": digests, "sealed": bool(digests),
-                "edited": find_edit("set", data, digests) if digests else "",
-                "parameters": run.get("encoding", {}).get("parameters", np.nan),
-                "declared": ",".join(run.get("rates", [])),
-            }
-        )  # fmt: skip
-    units = pa.concat_tables(tables, promote_options="default").to_pandas()
-    units = pd.concat([units, pd.DataFrame(about)], axis=1)
-    units = units.assign(_good=units.status == "ok").sort_values(["_good", "created", "key"], kind="stable")
-    units = units.drop_duplicates("key", keep="last").drop(columns="_good")
-    known: dict[str, tuple[tuple[str, ...], np.ndarray[Any, Any], str]] = {}
-    items, edited = {}, []
-    for row in units.itertuples():
-        data = _bytes(row.folder / "items.parquet")
-        edited.append(row.edited or (find_edit("items", data, row.digests) if row.sealed else ""))
-        items[str(row.key)] = _summed(data, row.folder / "items.parquet", known)
+    with ThreadPoolExecutor() as pool:  # parquet is read outside the interpreter's lock
+        read = list(pool.map(_read_unit, folders))
+        units = pa.concat_tables([table for table, _ in read], promote_options="default").to_pandas()
+        units = pd.concat([units, pd.DataFrame([about for _, about in read])], axis=1)
+        units = units.assign(_good=units.status == "ok").sort_values(["_good", "created", "key"], kind="stable")
+        units = units.drop_duplicates("key", keep="last").drop(columns="_good")
+        known: dict[str, Any] = {}
+        found = list(pool.map(_read_items, units.folder, units.digests, repeat(known)))
+    items = {str(key): own for key, (own, _) in zip(units.key, found, strict=True)}
+    edited = [before or now for before, (_, now) in zip(units.edited, found, strict=True)]
     return Store(units.assign(edited=edited).drop(columns=["folder", "digests"]), items)
+
+
+def _read_unit(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """The row of a unit, and what ``run.json`` adds to it."""
+    run, data = read_run(folder), _bytes(folder / "set.parquet")
+    digests = run.get("digests") or {}
+    return _table(data, folder / "set.parquet"), {
+        "folder": folder,
+        "digests": digests,
+        "sealed": bool(digests),
+        "edited": find_edit("set", data, digests) if digests else "",
+        "parameters": run.get("encoding", {}).get("parameters", np.nan),
+        "declared": ",".join(run.get("rates", [])),
+    }
+
+
+def _read_items(folder: Path, digests: dict[str, Any], known: dict[str, Any]) -> tuple[Items, str]:
+    """The items of a unit, and how they differ from what the run wrote."""
+    path = folder / "items.parquet"
+    data = _bytes(path)
+    return _summed(data, path, known), find_edit("items", data, digests) if digests else ""
 
 
 def _bytes(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.stats.hermite import Array, Method, interpolate
+from bench.stats.hermite import Array, Curves, Method, interpolate
 
 MIN_POINTS = 4
 MIN_OVERLAP = 0.75
@@ -107,8 +107,11 @@ def bd_many(
         ``(...)``; NaN where a curve has equal rates or a missing value, where nothing is shared and, for BD-rate, where
         quality does not rise with rate. The thresholds on points and overlap are left to ``bd_rate``.
     """
-    a, b = oriented(anchor_rate, anchor_quality, higher_is_better), oriented(rate, quality, higher_is_better)
-    return _mean_gap(a, b, percent, method)[0]
+    curves = []
+    for r, q in ((anchor_rate, anchor_quality), (rate, quality)):
+        x, y = oriented(r, q, higher_is_better)
+        curves.append(interpolate(y, x, method) if percent else interpolate(x, y, method))
+    return mean_gap(curves[0], curves[1], percent)[0]
 
 
 def oriented(rate: Array, quality: Array, higher_is_better: bool) -> tuple[Array, Array]:
@@ -122,17 +125,23 @@ def oriented(rate: Array, quality: Array, higher_is_better: bool) -> tuple[Array
     return np.take_along_axis(x, order, axis=0), np.take_along_axis(y, order, axis=0)
 
 
-def _mean_gap(a: tuple[Array, Array], b: tuple[Array, Array], percent: bool, method: Method) -> tuple[Array, Array]:
-    """Mean of test − anchor over the shared range, in percent of rate or units of quality; and the overlap."""
-    if percent:  # rate as a function of quality
-        a, b = a[::-1], b[::-1]
-    (ax, ay), (bx, by) = a, b
+def mean_gap(anchor: Curves, curve: Curves, percent: bool) -> tuple[Array, Array]:
+    """Mean of curve − anchor over the range of knots that they share, and how much of the shorter one that is.
+
+    Args:
+        anchor: Interpolated curves: log₂ rate over quality for a BD-rate, quality over log₂ rate for a BD-quality.
+        curve: Likewise, of the same batch.
+        percent: Turn a mean of log₂ rate into percent.
+
+    Returns:
+        The means ``(...)``, NaN where nothing is shared or the knots of a curve do not rise; the overlaps, 0 to 1.
+    """
+    ax, bx = anchor.x, curve.x
     low, high = np.maximum(ax[0], bx[0]), np.minimum(ax[-1], bx[-1])
-    good = (high > low) & (np.diff(ax, axis=0) > 0).all(axis=0) & (np.diff(bx, axis=0) > 0).all(axis=0)
+    good = (high > low) & anchor.rising & curve.rising
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         overlap = np.maximum(0.0, (high - low) / np.minimum(ax[-1] - ax[0], bx[-1] - bx[0]))
-        area = interpolate(bx, by, method).integral(low, high) - interpolate(ax, ay, method).integral(low, high)
-        mean = area / (high - low)
+        mean = (curve.integral(low, high) - anchor.integral(low, high)) / (high - low)
         value = np.where(good, (np.exp2(mean) - 1.0) * 100.0 if percent else mean, np.nan)
     return value, overlap
 
@@ -163,7 +172,8 @@ def _delta(
     if percent and not all(rising):
         name = "codec" if rising[0] else "anchor"
         return Delta(math.nan, f"the {name}'s quality does not rise with its rate", 0.0, False)
-    value, overlap = (float(part) for part in _mean_gap(made[0], made[1], percent, method))
+    curves = [interpolate(y, x, method) if percent else interpolate(x, y, method) for x, y in made]
+    value, overlap = (float(part) for part in mean_gap(curves[0], curves[1], percent))
     if overlap < MIN_OVERLAP:
         reason = f"the curves share {overlap:.0%} of the shorter one, {MIN_OVERLAP:.0%} are needed"
         return Delta(math.nan, reason, overlap, all(rising))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,7 @@ def resample(draws: Draws, sums: Array) -> Array:
     return out
 
 
+@lru_cache(maxsize=64)
 def tails(scenes: int, level: float = LEVEL) -> tuple[float, float]:
     """Percentiles (0 to 1) of the replicates that make an interval of the given level with G scenes."""
     from scipy.stats import norm, t
@@ -119,12 +121,21 @@ def estimate(value: float, replicates: Array, scenes: int, reason: str = "", lev
         return Estimate(value, reason=reason)
     if scenes < 2:
         return Estimate(value, reason="one scene gives no interval")
-    finite = replicates[np.isfinite(replicates)]
-    if len(finite) < MIN_FINITE * len(replicates):
-        share = 1.0 - len(finite) / len(replicates)
-        return Estimate(value, reason=f"no interval: {share:.0%} of the resampled sets give no value")
-    low, high = np.quantile(finite, tails(scenes, level))
-    return Estimate(value, float(low), float(high))
+    finite = np.isfinite(replicates)
+    if not finite.all():
+        share = 1.0 - float(finite.mean())
+        if share > 1.0 - MIN_FINITE:
+            return Estimate(value, reason=f"no interval: {share:.0%} of the resampled sets give no value")
+        replicates = replicates[finite]
+    low, high = _quantiles(replicates, tails(scenes, level))
+    return Estimate(value, low, high)
+
+
+def _quantiles(values: Array, at: tuple[float, float]) -> tuple[float, float]:
+    """Two linearly interpolated quantiles: ``numpy.quantile`` without its overhead, which is most of it here."""
+    known = np.sort(values)
+    found = np.interp([q * (len(known) - 1) for q in at], np.arange(len(known)), known)
+    return float(found[0]), float(found[1])
 
 
 def shared_places(values: list[float], replicates: list[Array], scenes: int, higher_is_better: bool) -> list[int]:

@@ -60,7 +60,7 @@ def statistics(count: np.ndarray, sums: np.ndarray) -> dict[str, np.ndarray]:
 
 def truth(world: World) -> dict[str, float]:
     """The numbers of a set without end."""
-    count, sums = world.draw(np.random.default_rng(1), 1_000_000)
+    count, sums = world.draw(np.random.default_rng(1), 300_000)
     whole = statistics(count.sum(0), sums.sum(0)[..., None])
     return {name: float(value[0]) for name, value in whole.items()}
 
