@@ -49,12 +49,13 @@ def _shrunk(matrix: Array) -> Array:
     return np.asarray(np.linalg.qr(matrix, mode="r")) if n > d else matrix
 
 
-def _kernel(first: Array, second: Array) -> Array:
+def kernel(first: Array, second: Array) -> Array:
     """KID's polynomial kernel: degree 3, gamma 1/d, coefficient 1 (Bińkowski et al., 2018)."""
     return np.asarray((first @ second.T / first.shape[1] + 1.0) ** 3)
 
 
-def _unbiased(xx: Array, yy: Array, xy: Array) -> float:
+def unbiased(xx: Array, yy: Array, xy: Array) -> float:
+    """Unbiased MMD squared from the kernel matrices within and across two sets."""
     n, m = xy.shape
     within = (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))
     return float(within - 2.0 * xy.mean())
@@ -67,7 +68,7 @@ def kernel_distance(first: Array, second: Array) -> float:
         first: Features ``(N, d)``, N of two or more.
         second: Features ``(M, d)``, M of two or more.
     """
-    return _unbiased(_kernel(first, first), _kernel(second, second), _kernel(first, second))
+    return unbiased(kernel(first, first), kernel(second, second), kernel(first, second))
 
 
 def kernel_subsets(first: Array, second: Array) -> tuple[float, float]:
@@ -78,12 +79,12 @@ def kernel_subsets(first: Array, second: Array) -> tuple[float, float]:
         second: Features ``(N, d)``.
     """
     generator = np.random.Generator(np.random.PCG64(SUBSET_SEED))
-    xx, yy, xy = _kernel(first, first), _kernel(second, second), _kernel(first, second)
+    xx, yy, xy = kernel(first, first), kernel(second, second), kernel(first, second)
     values = []
     for _ in range(SUBSETS):
         i = generator.choice(len(first), SUBSET_SIZE, replace=False)
         j = generator.choice(len(second), SUBSET_SIZE, replace=False)
-        values.append(_unbiased(xx[np.ix_(i, i)], yy[np.ix_(j, j)], xy[np.ix_(i, j)]))
+        values.append(unbiased(xx[np.ix_(i, i)], yy[np.ix_(j, j)], xy[np.ix_(i, j)]))
     return float(np.mean(values)), float(np.std(values, ddof=1))
 
 
@@ -106,7 +107,7 @@ def kernel_jackknife(first: Array, second: Array, scenes: Sequence[str]) -> floa
     left = len(first) - member.sum(0)
     if left.min() < 2:
         return float("nan")
-    xx, yy, xy = _kernel(first, first), _kernel(second, second), _kernel(first, second)
+    xx, yy, xy = kernel(first, first), kernel(second, second), kernel(first, second)
     np.fill_diagonal(xx, 0.0)
     np.fill_diagonal(yy, 0.0)
     within = (_without(xx, member) + _without(yy, member)) / (left * (left - 1))

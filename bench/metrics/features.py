@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from bench.metrics import distances
+from bench.metrics import distances, subsample
 
 Array = npt.NDArray[np.float64]
 Key = bytes
@@ -63,8 +63,10 @@ class FeatureSets:
         values: dict[str, float] = {}
         if self.frechet in wanted:
             values[self.frechet] = distances.frechet(recon, orig)
+            values |= _ends(self.frechet, values[self.frechet], subsample.frechet_interval(recon, orig, scenes))
         if self.kernel in wanted:
             values[self.kernel] = distances.kernel_distance(recon, orig)
+            values |= _ends(self.kernel, values[self.kernel], subsample.kernel_interval(recon, orig, scenes))
             if len(recon) >= distances.SUBSETS_FROM:
                 mean, sd = distances.kernel_subsets(recon, orig)
                 values[f"{self.kernel}_sub_mean"], values[f"{self.kernel}_sub_sd"] = mean, sd
@@ -73,3 +75,8 @@ class FeatureSets:
                 if np.isfinite(spread):
                     values[f"{self.kernel}_jackknife_sd"] = spread
         return values
+
+
+def _ends(name: str, value: float, offsets: tuple[float, float] | None) -> dict[str, float]:
+    """Columns of an interval; empty without one."""
+    return {} if offsets is None else {f"{name}_low": value + offsets[0], f"{name}_high": value + offsets[1]}

@@ -45,11 +45,12 @@ class MetricSpec:
 _BSD2, _BSD3, _MIT, _APACHE = "BSD-2-Clause", "BSD-3-Clause", "MIT", "Apache-2.0"
 _PYIQA = "PolyForm-Noncommercial-1.0.0"
 _TWO_BLOCKS = "low confidence at 128x256, where only two 96-pixel blocks fit"
-_KERNEL = ("_sub_mean", "_sub_sd", "_jackknife_sd")
+_ENDS = ("_low", "_high")
+_KERNEL = (*_ENDS, "_sub_mean", "_sub_sd", "_jackknife_sd")
 
 
-def _kernel(name: str) -> tuple[str, ...]:
-    return tuple(name + suffix for suffix in _KERNEL)
+def _also(name: str, suffixes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name + suffix for suffix in suffixes)
 
 
 _SPECS = (
@@ -91,8 +92,10 @@ _SPECS = (
         ("niqe_pooled_originals",),
         min_side=96,
     ),
-    MetricSpec("fid", False, "", "set", ("inception",), "FID (clean)", "clean-fid", _MIT),
-    MetricSpec("kid", False, "1e-3", "set", ("inception",), "KID (clean)", "clean-fid", _MIT, _kernel("kid"), 1e3),
+    MetricSpec("fid", False, "", "set", ("inception",), "FID (clean)", "clean-fid", _MIT, _also("fid", _ENDS)),
+    MetricSpec(
+        "kid", False, "1e-3", "set", ("inception",), "KID (clean)", "clean-fid", _MIT, _also("kid", _KERNEL), 1e3
+    ),
     MetricSpec(
         "fd_squeeze",
         False,
@@ -102,6 +105,7 @@ _SPECS = (
         "Fréchet distance, SqueezeNet",
         "torchvision",
         _BSD3,
+        _also("fd_squeeze", _ENDS),
         min_side=32,
     ),
     MetricSpec(
@@ -113,7 +117,7 @@ _SPECS = (
         "Kernel distance, SqueezeNet",
         "torchvision",
         _BSD3,
-        _kernel("kd_squeeze"),
+        _also("kd_squeeze", _KERNEL),
         min_side=32,
     ),
     MetricSpec(

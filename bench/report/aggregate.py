@@ -104,6 +104,10 @@ def make_points(units: pd.DataFrame, items: Mapping[str, Items]) -> list[Point]:
         for name in sets:
             if own[name].notna().all():
                 _put(point, name, [float(value) for value in own[name]])
+        for name in sets:
+            ends = [point.values.get(name + end) for end in ("_low", "_high")]
+            if name in point.values and ends[0] is not None and ends[1] is not None:
+                point.intervals[name] = Estimate(point.values[name], ends[0], ends[1])
         points.append(point)
     return sorted(points, key=lambda point: rate_order(point.rate))
 

@@ -45,13 +45,15 @@ def points_table(board: Board) -> list[str]:
     head = ["codec", "rate", "bpp", "bpp est.", *(heading(m) for m in metrics), "enc ms", "dec ms"]
     rows = [
         [entrant.label, point.rate, number(point.bpp), number(point.bpp_estimated),
-         *(cell(point, m, m in RANKED) for m in metrics), number(point.encode_ms, 1), number(point.decode_ms, 1)]
+         *(cell(point, m, m in RANKED or METRICS[m].kind == "set") for m in metrics),
+         number(point.encode_ms, 1), number(point.decode_ms, 1)]
         for entrant in board.entrants
         for point in entrant.plain
     ]  # fmt: skip
     text = (
         "Bits of the whole file, container included, over the original pixels; milliseconds an item, median, not "
-        "comparable between machines. Intervals are those of the mean over scenes."
+        "comparable between machines. In brackets: the interval of a mean over scenes, and of a distance between sets "
+        "by subsampling scenes."
     )
     return ["## Rate points", "", text, "", *table(head, rows, left=2), *_repetitions(board, metrics)]
 
