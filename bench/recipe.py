@@ -1,8 +1,8 @@
 """Recipes: the TOML file that states what a learned method is and how it is trained.
 
 One file a method (``methods/<name>/recipe.toml``); a table ``[variant.preset]`` holds the sizes (``model``), the
-training (``train``), λ of each rate point (``lambdas``) and the weights file with its sha256. Reading one imports
-neither torch nor compressai.
+training (``train``), λ of each rate point (``lambdas``) or its target in bits per pixel (``targets``), and the weights
+file with its sha256. Reading one imports neither torch nor compressai.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Training:
         alpha: Weight of the side view's own rate and distortion in NDIC's loss.
         beta: Weight of the common information's rate.
         augment: ``flip`` (joint horizontal flip), or ``flip+colour``.
+        alone: Share of the steps in which a network that can leaves the side view out.
     """
 
     batch: int
@@ -61,6 +62,7 @@ class Training:
     alpha: float = 0.0
     beta: float = 0.0
     augment: Literal["flip", "flip+colour"] = "flip"
+    alone: float = 0.0
 
 
 @cache
@@ -127,14 +129,16 @@ def own_folder() -> Path:
 def _rates(folder: Path, variant: str, preset: str, found: Mapping[str, Any]) -> tuple[RatePoint, ...]:
     shared = preset == "small"
     points = []
-    for index, lmbda in enumerate(found["lambdas"]):
+    targets = found.get("targets")
+    for index, value in enumerate(targets or found["lambdas"]):
         name = f"r{index + 1}"
         file = weights_name(variant, preset, None if shared else name)
         weights, own = folder / "weights" / file, own_folder() / folder.name / file
         if not shared and not weights.is_file() and own.is_file():
             weights = own
         digests = found.get("sha256", {})
-        points.append(RatePoint(name, index, lmbda, {}, weights, digests.get("all" if shared else name) or None))
+        lmbda, setting = (None, {"target_bpp": value}) if targets else (value, {})
+        points.append(RatePoint(name, index, lmbda, setting, weights, digests.get("all" if shared else name) or None))
     return tuple(points)
 
 

@@ -33,9 +33,10 @@ class Job:
 
     Attributes:
         model: The network; ``forward(x, y, rate)`` gives ``recon`` and ``bits``, and perhaps ``recon_y``, ``bits_y``
-            and ``bits_common``.
+            and ``bits_common``. One with a loss of its own has ``item_losses``, called like the function below; one
+            that is trained in phases has ``phase(progress, how)``, called before each step.
         how: The recipe's training table.
-        lambdas: λ of each rate point that the weights cover.
+        lambdas: λ of each rate point that the weights cover, or its target in bits per pixel.
         sets: Sets of training pairs, drawn from evenly.
         folder: Where the state and the log go.
         device: ``cpu`` or ``cuda``.
@@ -179,9 +180,11 @@ class Trainer:
             for part in draw(job.sets, how.batch, how.augment, self.step, job.seed)
         )
         torch.manual_seed(job.seed * 1_000_003 + self.step)
+        if hasattr(job.model, "phase"):
+            job.model.phase(self.step / how.steps, how)  # type: ignore[operator]
         with self.accelerator.autocast():
             out = self.model(x, y, self.rates)
-        items = item_losses(out, x, y, self.lambdas, how)
+        items = getattr(job.model, "item_losses", item_losses)(out, x, y, self.lambdas, how)
         loss = items["loss"].mean()
         for optimiser in self._optimisers():
             optimiser.zero_grad(set_to_none=True)

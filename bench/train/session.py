@@ -151,7 +151,7 @@ def train(
     points = target.info.rates if target.rate is None else (target.info.rate(target.rate),)
     if how.batch % len(points):
         raise BenchError(f"The recipe's batch {how.batch} of {target.label} is no multiple of its {len(points)} rates.")
-    lambdas = [point.lmbda or 0.0 for point in points]
+    lambdas = [point.setting.get("target_bpp", 0.0) if point.lmbda is None else point.lmbda for point in points]
     start = _start(target, resume)
     if start is not None:
         target.codec.warm(model, start)

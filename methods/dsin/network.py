@@ -1,0 +1,263 @@
+"""DSIN: an autoencoder with a conditional entropy model, patch matching in the side view, and siNet.
+
+Ayzik and Avidan, "Deep image compression using decoder side information", ECCV 2020; its autoencoder is that of
+Mentzer et al., "Conditional probability models for deep image compression", CVPR 2018.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.recipe import Training
+from methods.dsin.coder import SymbolCoder
+from methods.dsin.context import ContextModel
+from methods.dsin.matching import side_synthesis
+from methods.dsin.quantiser import Centres
+from methods.dsin.sinet import SiNet
+from methods.dsin.tables import make_tables, read_tables
+from methods.dsin.transforms import decoder, encoder
+from methods.layers.autoencoder import Gains
+from methods.layers.network import Coder, Network
+
+MEAN = (93.70, 98.28, 94.85)
+"""Mean of KITTI's red, green and blue, grey levels, as published."""
+
+VARIANCE = (5411.8, 5758.6, 5890.3)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of one network; the keys of a recipe's ``model`` table.
+
+    Attributes:
+        widths: Channels after each strided convolution before the trunk.
+        latent: Channels of the latent.
+        context: Hidden channels of the conditional entropy model.
+        patch: Height and width of the patches that are matched.
+        sinet: Hidden channels of siNet.
+        dilations: Dilations of siNet's 3×3 convolutions.
+        rates: Rate points that one set of weights covers.
+        groups: Groups of three residual blocks; 0 for the small form without batch norm.
+        blocks: Residual blocks of the small form.
+        centres: The quantiser's centres before training.
+        reduction: The matcher's first search is on pictures averaged over squares of this side.
+        grid: siNet works on pixels folded over squares of this side.
+        weight: Share of the merged picture in the distortion (0.7 as published).
+        beta: Weight of the bits a symbol above the target.
+        decay: L2 weight of the convolutions' kernels.
+        centre_decay: L2 weight of the centres.
+        anneal: Share of the training in which the target falls to its value from where it binds nothing.
+        gated: The rate's gradient reaches the encoder through soft symbols too, and the entropy model learns
+            below the target as well; not as published.
+    """
+
+    widths: tuple[int, ...]
+    latent: int
+    context: int
+    patch: tuple[int, int]
+    sinet: int
+    dilations: tuple[int, ...]
+    rates: int
+    centres: tuple[float, ...]
+    groups: int = 0
+    blocks: int = 0
+    reduction: int = 1
+    grid: int = 1
+    weight: float = 0.7
+    beta: float = 500.0
+    decay: float = 0.0
+    centre_decay: float = 0.0
+    anneal: float = 0.0
+    gated: bool = False
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any], rates: int) -> Config:
+        """Read a recipe's ``model`` table; ``rates`` is how many rate points share the weights."""
+        tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+        return cls(rates=rates, **tuples)
+
+
+class Side(NamedTuple):
+    """Side views, normalised, ``(N, 3, H, W)`` each: as they are, and after the codec's own loss."""
+
+    original: Tensor
+    decoded: Tensor
+
+
+class Dsin(Network):
+    """The network of DSIN; ``multiple`` and ``stride`` are those of its latent."""
+
+    multiple = 8
+    stride = 8
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config, self.rates = config, config.rates
+        self.encoder = encoder(config.widths, config.latent, config.groups, config.blocks)
+        self.decoder = decoder(config.widths, config.latent, config.groups, config.blocks)
+        self.centres = Centres(config.centres)
+        self.context = ContextModel(config.context, len(config.centres), config.rates)
+        self.sinet = SiNet(config.sinet, config.dilations, config.grid)
+        self.alone, self.slack = False, 0.0
+        if config.rates > 1:
+            self.gain = Gains(config.rates, config.latent, span=4.0)
+            self.inverse_gain = Gains(config.rates, config.latent, span=1 / 4.0)
+            self.importance = nn.Parameter(torch.linspace(-1.5, 1.5, config.rates))
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("spread", torch.tensor(VARIANCE).sqrt().view(1, 3, 1, 1), persistent=False)
+
+    def normalise(self, picture: Tensor) -> Tensor:
+        """Pictures in [0, 1] with KITTI's mean and variance taken out."""
+        return (picture * 255 - self.mean) / self.spread
+
+    def masked(self, x: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
+        """Latent under its importance mask, and the mask, each ``(N, C, h, w)``, of normalised pictures."""
+        out = self.encoder(x).float() if x.dtype != torch.float64 else self.encoder(x)
+        level, latent = out[:, :1], out[:, 1:]
+        if self.config.rates > 1:
+            level = level + self.importance[rate][:, None, None, None].to(level.dtype)
+            latent = latent * self.gain(rate).to(latent.dtype)
+        channels = torch.arange(self.config.latent, device=x.device).view(1, -1, 1, 1)
+        mask = (torch.sigmoid(level) * self.config.latent - channels).clamp(0, 1)
+        return latent * mask, mask
+
+    def picture(self, values: Tensor, rate: Tensor) -> Tensor:
+        """Normalised picture ``(N, 3, H, W)`` of quantised values, within the range of pixels."""
+        if self.config.rates > 1:
+            values = values * self.inverse_gain(rate).to(values.dtype)
+        out = self.decoder(values)
+        low, high = -self.mean / self.spread, (255 - self.mean) / self.spread
+        return torch.maximum(torch.minimum(out, high), low)
+
+    def analyse(self, x: Tensor, rate: Tensor) -> Tensor:
+        """See :meth:`methods.layers.network.Network.analyse`."""
+        return self.masked(self.normalise(x), rate)[0]
+
+    def side(self, y: Tensor, rate: Tensor | None = None) -> Side:
+        """Side views, and what the codec itself would make of them at rate indices ``(N,)``; by default the first."""
+        rate = torch.zeros(len(y), dtype=torch.long, device=y.device) if rate is None else rate
+        original = self.normalise(y)
+        latent, _ = self.masked(original, rate)
+        return Side(original, self.picture(self.centres.values[self.centres.symbols(latent)], rate))
+
+    def synthesise(self, latent: Tensor, rate: Tensor, side: Side) -> Tensor:
+        """See :meth:`methods.layers.network.Network.synthesise`."""
+        return self.merge(self.picture(latent, rate), side) * self.spread / 255 + self.mean / 255
+
+    def merge(self, x_dec: Tensor, side: Side) -> Tensor:
+        """Merge the decoded picture with its synthetic side view, normalised pictures."""
+        found = side_synthesis(x_dec.detach(), side.decoded, side.original, self.config.patch, self.config.reduction)
+        merged: Tensor = self.sinet(x_dec, found)
+        return merged
+
+    @torch.no_grad()
+    def _training_side(self, y: Tensor, rate: Tensor) -> Side:
+        """The side view in a training pass: by running statistics, as when decoding, and without gradient."""
+        modes = [(part, part.training) for part in (self.encoder, self.decoder)]
+        for part, _ in modes:
+            part.eval()
+        side = self.side(y, rate)
+        for part, mode in modes:
+            part.train(mode)
+        return Side(side.original.float(), side.decoded.float())
+
+    def phase(self, progress: float, how: Training) -> None:
+        """Told by training how far it is, from 0 to 1: at first the autoencoder is trained alone, as published.
+
+        With ``anneal`` the target falls linearly at the start: a new decoder would else learn to do without bits.
+        """
+        self.alone = progress < how.alone
+        if self.config.anneal:
+            self.slack = max(0.0, 1 - progress / self.config.anneal) * math.log2(len(self.config.centres))
+
+    def forward(self, x: Tensor, y: Tensor, rate: Tensor) -> dict[str, Tensor]:
+        """One training pass.
+
+        Args:
+            x: Pictures to code, ``(N, 3, H, W)`` in [0, 1].
+            y: Side views of the same shape.
+            rate: Rate indices ``(N,)``.
+
+        Returns:
+            ``recon`` ``(N, 3, H, W)``; ``decoded``, the picture before the side view helps; ``bits`` ``(N,)``; and
+            ``entropy`` ``(N,)``, bits a symbol as the loss counts them.
+        """
+        latent, mask = self.masked(self.normalise(x), rate)
+        values, symbols, soft = self.centres.assign(latent.float())
+        x_dec = self.picture(values, rate).float()
+        entropy, bits = self._rate(values, symbols, soft, mask, rate)
+        merged = x_dec if self.alone else self.merge(x_dec, self._training_side(y, rate)).float()
+        decoded, recon = ((p * self.spread + self.mean) / 255 for p in (x_dec, merged))
+        return {"recon": recon, "decoded": decoded, "bits": bits, "entropy": entropy}
+
+    def _rate(self, values: Tensor, symbols: Tensor, soft: Tensor, mask: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
+        """Bits a symbol, half of them weighted with the mask, and bits, ``(N,)`` each."""
+        self._open = torch.ones(len(values), device=values.device)
+
+        def gate(gradient: Tensor) -> Tensor:
+            return gradient * self._open.view(-1, *[1] * (gradient.ndim - 1))
+
+        if self.config.gated and values.requires_grad:
+            values, soft, mask = (part.view_as(part) for part in (values, soft, mask))
+            for part in (values, soft, mask):
+                part.register_hook(gate)
+        logits = self.context(values, self.centres.values[0], rate).float()
+        log = torch.log_softmax(logits, -1) / -math.log(2)
+        cost = log.gather(-1, symbols[..., None])[..., 0]
+        bits = cost.detach().flatten(1).sum(1)
+        if self.config.gated:
+            blurred = (log.detach() * soft).sum(-1)
+            cost = cost + blurred - blurred.detach()
+        return 0.5 * (cost + cost * mask).flatten(1).mean(1), bits
+
+    def item_losses(
+        self, out: dict[str, Tensor], x: Tensor, y: Tensor, targets: Tensor, how: Training
+    ) -> dict[str, Tensor]:
+        """Loss, bits per pixel and mean squared error of each item, ``(N,)``.
+
+        Args:
+            out: What :meth:`forward` gave.
+            x: Pictures, in [0, 1].
+            y: Side views, not used.
+            targets: Bits per pixel to stay below, ``(N,)``.
+            how: The recipe's training table.
+        """
+        config = self.config
+        near = [255 * (out[name] - x).abs().flatten(1).mean(1) for name in ("decoded", "recon")]
+        loss = near[0] if self.alone else (1 - config.weight) * near[0] + config.weight * near[1]
+        target = targets * self.stride**2 / config.latent
+        excess = (out["entropy"] - target - self.slack).clamp_min(0)
+        if config.gated:
+            self._open = (excess > 0).float().detach()
+            excess = out["entropy"] + (excess - out["entropy"]).detach()
+        loss = loss + config.beta * excess + self._regularisers()
+        mse = (out["recon"] - x).square().flatten(1).mean(1)
+        return {"loss": loss, "bpp": out["bits"] / x[0, 0].numel(), "mse": mse}
+
+    def _regularisers(self) -> Tensor:
+        config, total = self.config, self.centres.values.new_zeros(())
+        if config.centre_decay:
+            total = total + 0.5 * config.centre_decay * self.centres.values.square().sum()
+        if config.decay:
+            kernels = [p for part in (self.encoder, self.decoder) for p in part.parameters() if p.ndim == 4]
+            total = total + 0.5 * config.decay * torch.stack([kernel.square().sum() for kernel in kernels]).sum()
+        return total
+
+    def tables(self) -> dict[str, np.ndarray]:
+        """See :meth:`methods.layers.network.Network.tables`."""
+        return make_tables()
+
+    def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> Coder:
+        """See :meth:`methods.layers.network.Network.coder`."""
+        model, centres = (copy.deepcopy(part).cpu().double() for part in (self.context, self.centres))
+        return SymbolCoder(model, centres, read_tables(arrays), rate, self.config.latent)
