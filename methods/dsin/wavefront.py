@@ -71,7 +71,7 @@ class Layer:
 
     def __call__(self, volume: Floats, at: Positions) -> Floats:
         """Outputs ``(n, outputs)`` at positions ``(n,)`` of a volume ``(positions, inputs)``."""
-        read = volume[at[:, None] + self.offsets].reshape(len(at), -1)
+        read = volume[at[:, None] + self.offsets].reshape(len(at), len(self.matrix))
         out: Floats = read @ self.matrix + self.bias
         return out
 
