@@ -11,7 +11,6 @@ from compressai.layers import GDN
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
 STACK = ((5, 2), (5, 2), (5, 2), (5, 2))
 """Kernel and stride of each convolution, as in Ballé2018; Ballé2017 has (9, 4), (5, 2), (5, 2)."""
 
