@@ -87,7 +87,7 @@ def test_describing_every_codec_imports_no_torch() -> None:
         "for name in methods:\n"
         "    method = methods.get(name)\n"
         "    for variant in method.variants:\n"
-        "        for preset in method.presets:\n"
+        "        for preset in method.presets_of(variant):\n"
         "            info = method.describe(variant, preset)\n"
         "            assert (info.name, info.variant, info.preset) == (name, variant, preset), info\n"
         "            assert [p.index for p in info.rates] == list(range(len(info.rates))), info\n"
@@ -104,7 +104,7 @@ def test_codec_ids_are_unique() -> None:
     for name in registry.methods:
         method = registry.methods.get(name)
         for variant in method.variants:
-            for preset in method.presets:
+            for preset in method.presets_of(variant):
                 info = method.describe(variant, preset)
                 if info.codec_id:
                     assert info.codec_id not in seen, (info.full_name, seen[info.codec_id])

@@ -76,6 +76,11 @@ def test_the_queue_lists_what_has_no_weights(tmp_path: Path, monkeypatch: pytest
         "balle2018:canonical small all",
         "ndic:b18 small all",
         "ndic:b17 small all",
+        "balle2017:base small all",
+        "ldmic:ar small all",
+        "ldmic:fast small all",
+        "atn:base small all",
+        "dsin:base small all",
     ]
 
 
