@@ -212,10 +212,11 @@ def _units(
     path = request.weights or point.weights
     if path is not None and not path.is_file():
         digest = point.sha256 or ""
+        official = ", `bench import` takes it from an official checkpoint" if info.preset == "paper" else ""
         fault = fault or (
             "no-weights",
             f"{info.full_name} {point.name} needs {path.name}, which is not here: "
-            "`bench train` makes it, `bench import` takes it from an official checkpoint, --weights names your own.",
+            f"`bench train` makes it{official}, or name your own with --weights.",
         )
     else:
         digest = (point.sha256 if request.weights is None else None) or (file_sha256(path) if path else "")
