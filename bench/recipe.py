@@ -2,15 +2,17 @@
 
 One file a method (``methods/<name>/recipe.toml``); a table ``[variant.preset]`` holds the sizes (``model``), the
 training (``train``), λ of each rate point (``lambdas``) or its target in bits per pixel (``targets``), and the weights
-file with its sha256. Reading one imports neither torch nor compressai.
+file with its sha256. A table with ``like = "OTHER"`` takes what it does not state from that variant's table of the
+same preset, digests aside: so a codec trained for MS-SSIM is a variant of its own. Reading a recipe imports neither
+torch nor compressai.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +20,7 @@ from typing import Any, Literal
 import platformdirs
 
 from bench.codec import CodecInfo, Method, RatePoint
-from bench.errors import UnknownName
+from bench.errors import BenchError, UnknownName
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,39 +32,102 @@ else:
 class Training:
     """How one preset is trained; a recipe's ``train`` table.
 
+    The schedule says how pairs are taken. ``cosine`` counts steps and draws pairs with replacement, each from either
+    view; ``plateau``, ``multistep`` and ``staircase`` count epochs, one pass over the list of pairs in a seeded order.
+
     Attributes:
         batch: Items a step; a multiple of the number of rate points that one set of weights covers.
-        steps: Optimiser steps; with ``batch`` it fixes the number of samples seen.
+        steps: Optimiser steps; training ends here, 0 for no such end. The cosine needs it.
         rate: Peak learning rate of Adam.
+        epochs: Passes over the pairs after which training ends; 0 for no such end.
         optimizer: ``adam`` (as published) or ``muon`` (orthogonalised momentum for convolution kernels, Adam for
             the rest).
+        amsgrad: Adam's AMSGrad form.
         muon_rate: Peak learning rate of the kernels under ``muon``.
-        schedule: ``cosine``, or ``plateau``: three decades down as the published rule ends, but by steps, not by
-            validation loss, so that a resumed run repeats it.
-        warmup: Steps of linear warm-up.
+        aux_rate: Learning rate of the quantiles' own Adam; it does not decay.
+        schedule: ``cosine``; ``plateau``: down by ``factor`` once ``patience`` epochs in a row have not lowered the
+            validation loss, and the end once ``floor`` is reached; ``multistep``: down after each epoch of
+            ``milestones``; ``staircase``: down every ``every`` epochs.
+        milestones: Epochs of ``multistep``.
+        every: Epochs a stair.
+        factor: What the rate is multiplied with.
+        patience: Epochs without gain that ``plateau`` bears.
+        floor: Lowest rate of ``plateau``.
+        keep: ``best`` exports the weights of the lowest validation loss, ``last`` those of the last step.
+        validate: Epochs between two validations, where the schedule or ``keep`` needs them.
+        warmup: Steps of linear warm-up of the cosine.
         ema: Decay of the exponential moving average of the weights; 0 keeps the plain weights.
         clip: Largest gradient norm; 0 for none.
-        loss: ``sqrt`` divides each sample's loss by √λ; ``plain`` is the published λ·255²·D + R.
+        precision: ``auto`` takes bfloat16 where it is faster; ``float32``, as published.
+        loss: ``plain`` is the published λ·scale·D + R; ``sqrt`` divides each sample's by √λ; ``own`` is the network's
+            ``item_losses(out, x, y, lambdas)``, for codecs whose λ is something else.
+        scale: Factor on λ·D: 255² on NDIC's scale, 1 on LDMIC's.
+        distortion: D, on pictures in [0, 1]: ``mse``, or ``ms_ssim`` for 1 − MS-SSIM (5 scales, 7 taps).
         alpha: Weight of the side view's own rate and distortion in NDIC's loss.
         beta: Weight of the common information's rate.
-        augment: ``flip`` (joint horizontal flip), or ``flip+colour``.
+        augment: Words joined by ``+``, each done to x and y alike in half of the items: ``flip`` (left to right),
+            ``colour`` (exposure and colour balance; under the cosine alone), and for schedules by epochs ``vflip``
+            (upside down) and ``swap`` (x for y); ``none`` for none of them.
+        crop: Rows and columns of a random crop, at the same place in x and y; along an axis on which the picture is
+            not larger, all of it. Empty for whole pictures; schedules by epochs alone.
         alone: Share of the steps in which a network that can leaves the side view out.
     """
 
     batch: int
-    steps: int
-    rate: float
+    steps: int = 0
+    rate: float = 1e-4
+    epochs: int = 0
     optimizer: Literal["adam", "muon"] = "adam"
+    amsgrad: bool = False
     muon_rate: float = 2e-3
-    schedule: Literal["cosine", "plateau"] = "cosine"
+    aux_rate: float = 1e-3
+    schedule: Literal["cosine", "plateau", "multistep", "staircase"] = "cosine"
+    milestones: Sequence[int] = ()
+    every: int = 0
+    factor: float = 0.1
+    patience: int = 10
+    floor: float = 1e-7
+    keep: Literal["last", "best"] = "last"
+    validate: int = 1
     warmup: int = 100
     ema: float = 0.0
     clip: float = 1.0
-    loss: Literal["sqrt", "plain"] = "sqrt"
+    precision: Literal["auto", "float32"] = "auto"
+    loss: Literal["sqrt", "plain", "own"] = "sqrt"
+    scale: float = 255.0**2
+    distortion: Literal["mse", "ms_ssim"] = "mse"
     alpha: float = 0.0
     beta: float = 0.0
-    augment: Literal["flip", "flip+colour"] = "flip"
+    augment: str = "flip"
+    crop: Sequence[int] = ()
     alone: float = 0.0
+
+    @property
+    def by_epochs(self) -> bool:
+        """Whether training counts passes over the list of pairs."""
+        return self.schedule != "cosine"
+
+    @property
+    def validates(self) -> bool:
+        """Whether training needs a validation set."""
+        return self.schedule == "plateau" or self.keep == "best"
+
+    def faults(self) -> list[str]:
+        """Say what does not fit together, one phrase each."""
+        words = set(self.augment.split("+"))
+        known = {"flip", "vflip", "swap", "none"} if self.by_epochs else {"flip", "colour"}
+        stated = {"multistep": bool(self.milestones), "staircase": self.every > 0}
+        found = {
+            "batch and validate are 1 or more": min(self.batch, self.validate) < 1,
+            "the cosine needs steps, and counts no epochs": not self.by_epochs and (self.steps < 1 or self.epochs > 0),
+            "no end is stated: give steps or epochs": self.by_epochs and not (self.steps or self.epochs),
+            "multistep needs milestones, staircase needs every": not stated.get(self.schedule, True),
+            f"augment {self.augment!r} is none of this schedule's": not words <= known,
+            "crop is [rows, columns], for schedules by epochs": len(self.crop)
+            not in ((0, 2) if self.by_epochs else (0,)),
+            "validation goes by epochs and knows no ema": self.validates and (not self.by_epochs or self.ema > 0),
+        }
+        return [fault for fault, is_so in found.items() if is_so]
 
 
 @cache
@@ -73,7 +138,7 @@ def read(path: Path) -> Mapping[str, Any]:
 
 
 def table(path: Path, variant: str, preset: str) -> Mapping[str, Any]:
-    """Return the table of one (variant, preset).
+    """Return the table of one (variant, preset), with what it takes from the variant that it is ``like``.
 
     Raises:
         UnknownName: The recipe has no such table.
@@ -82,12 +147,28 @@ def table(path: Path, variant: str, preset: str) -> Mapping[str, Any]:
     found = recipe.get("variants", {}).get(variant, {}).get(preset)
     if not isinstance(found, dict):
         raise UnknownName(f"{recipe['name']}:{variant} has no preset {preset!r}; see {path.name}.")
-    return found
+    if "like" not in found:
+        return found
+    base = table(path, found["like"], preset)
+    parts = {part: {**base.get(part, {}), **found.get(part, {})} for part in ("model", "train")}
+    return {**{key: base[key] for key in base if key != "sha256"}, **found, **parts}
 
 
 def training(path: Path, variant: str, preset: str) -> Training:
-    """Return how one (variant, preset) is trained."""
-    return Training(**table(path, variant, preset)["train"])
+    """Return how one (variant, preset) is trained.
+
+    Raises:
+        BenchError: The recipe's ``train`` table has an unknown key, or what it states does not fit together.
+    """
+    stated = table(path, variant, preset)["train"]
+    where = f"The recipe {path} of {variant} ({preset})"
+    unknown = sorted(set(stated) - {field.name for field in fields(Training)})
+    if unknown:
+        raise BenchError(f"{where} has an unknown training key {unknown[0]!r}; see bench.recipe.Training.")
+    how = Training(**stated)
+    if how.faults():
+        raise BenchError(f"{where} cannot be trained: {'; '.join(how.faults())}.")
+    return how
 
 
 def publish_digest(path: Path, variant: str, preset: str, key: str, digest: str) -> None:
@@ -156,7 +237,7 @@ def describe(path: Path, variant: str, preset: str) -> CodecInfo:
         uses_side=recipe["uses_side"],
         estimates=True,
         sizes=tuple(recipe["sizes"]) if "sizes" in recipe else None,
-        twin=recipe.get("twin"),
+        twin=found.get("twin", recipe.get("twin")),
         requires=("compressai", "constriction"),
         title=recipe["title"],
         paper=recipe["paper"],

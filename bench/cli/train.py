@@ -16,8 +16,11 @@ from bench.errors import BenchError
 @click.option("--preset", type=click.Choice(["small", "paper"]), default="small", show_default=True)
 @click.option("--rate", help="Rate point; only for presets with one model a rate point.")
 @click.option("--data", help="Training sets, comma-separated, such as synthdrive:train1200,kitti-mini:train.")
+@click.option(
+    "--val", help="Validation sets, comma-separated, where the recipe needs one  [default: the split val of --data]."
+)
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time budget of this call.")
-@click.option("--steps", type=click.IntRange(min=1), help="Optimiser steps in place of the recipe's.")
+@click.option("--steps", type=click.IntRange(min=1), help="End after this many steps, in place of the recipe's.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
 @click.option("--resume", is_flag=True, help="Go on from the state in --out, else from the shipped weights.")
 @click.option("--queue", is_flag=True, help="Train every small preset that is not trained yet, in turn.")
@@ -30,6 +33,7 @@ def command(
     preset: str,
     rate: str | None,
     data: str | None,
+    val: str | None,
     minutes: float | None,
     steps: int | None,
     device: str,
@@ -59,13 +63,15 @@ def command(
         folder = out / target.info.name / f"{target.info.variant}-{target.info.preset}-{target.key}"
 
         def report(row: dict[str, float], label: str = target.label) -> None:
+            epoch = f"validation after epoch {row['epoch']:.0f}, " if "epoch" in row else ""
             click.echo(
-                f"{label}: step {row['step']:.0f}, loss {row['loss']:.4f}, {row['bpp']:.4f} bpp, "
+                f"{label}: {epoch}step {row['step']:.0f}, loss {row['loss']:.4f}, {row['bpp']:.4f} bpp, "
                 f"MSE {row['mse']:.5f}, {row['seconds']:.0f} s",
                 err=True,
             )
 
-        done = session.train(target, data or session.DEFAULT_DATA, folder, device, left, resume or queue, report, steps)
+        sets = data or session.DEFAULT_DATA
+        done = session.train(target, sets, folder, device, left, resume or queue, report, steps, val)
         if done and (publish or queue):
             click.echo(f"{target.label}: finished, weights in {session.publish(target, folder)}")
         elif done:

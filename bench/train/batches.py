@@ -1,12 +1,19 @@
-"""Training batches: pairs drawn from several sets with joint augmentation, all from one seed."""
+"""Training batches: pairs of several sets with joint augmentation, all from one seed."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from bench.recipe import Training
+
+_ORDER = 1 << 48
+"""Seeds of the epochs' orders start here, apart from those of the steps."""
 
 
 class Pairs(Protocol):
@@ -45,3 +52,43 @@ def draw(sets: Sequence[Pairs], count: int, augment: str, step: int, seed: int =
         xs.append(both[:1])
         ys.append(both[1:])
     return torch.cat(xs), torch.cat(ys)
+
+
+def take(sets: Sequence[Pairs], how: Training, step: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Take the batch of one step of a training by epochs; it depends on ``seed`` and ``step`` alone.
+
+    An epoch passes over the pairs of all sets in an order of its own, leaving out the last incomplete batch. Each
+    item is x and y as listed, then augmented as ``how`` says, both views alike.
+
+    Returns:
+        ``x`` and ``y``, float32 ``(batch, 3, H, W)`` in [0, 1].
+    """
+    ends = list(accumulate(len(pairs) for pairs in sets))
+    epoch, place = divmod(step, ends[-1] // how.batch)
+    order = torch.randperm(ends[-1], generator=torch.Generator().manual_seed(_ORDER + seed * 1_000_003 + epoch))
+    rng = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    words = how.augment.split("+")
+    xs, ys = [], []
+    for index in order[place * how.batch : (place + 1) * how.batch].tolist():
+        chosen = bisect_right(ends, index)
+        x, y = sets[chosen].batch([index - ends[chosen] + len(sets[chosen])])
+        chance = torch.rand(5, generator=rng).tolist()
+        if "swap" in words and chance[0] < 0.5:
+            x, y = y, x
+        both = _crop(torch.cat([x, y]), how.crop, chance[3:]).float() / 255
+        axes = [
+            axis for word, axis, p in (("flip", 3, chance[1]), ("vflip", 2, chance[2])) if word in words and p < 0.5
+        ]
+        both = both.flip(axes)
+        xs.append(both[:1])
+        ys.append(both[1:])
+    return torch.cat(xs), torch.cat(ys)
+
+
+def _crop(both: Tensor, size: Sequence[int], where: Sequence[float]) -> Tensor:
+    """Cut the same rectangle out of both views; an axis that is not longer than its crop stays whole."""
+    for axis, length, chance in zip((2, 3), size, where, strict=False):
+        room = both.shape[axis] - length
+        if room > 0:
+            both = both.narrow(axis, int(chance * (room + 1)), length)
+    return both

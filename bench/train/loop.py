@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
 import math
 import pickle
 import time
@@ -13,18 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.errors import BenchError
 from bench.recipe import Training
 from bench.store.atomic import replacing
-from bench.train.batches import Pairs, draw
+from bench.train.batches import Pairs, draw, take
+from bench.train.log import Log
+from bench.train.loss import batch_lambdas, losses_of
 from bench.train.optim import optimisers
+from bench.train.schedule import Schedule
+from bench.train.validation import validation_losses
 
 _SAVE_EVERY = 60.0
 """Seconds of training between two saved states: what a killed run loses at most."""
 
-_COLUMNS = ("step", "seconds", "loss", "bpp", "mse", "grad_norm", "rate")
+_TRAINING = ("step", "seconds", "loss", "bpp", "mse", "grad_norm", "rate")
+_VALIDATION = ("step", "epoch", "seconds", "loss", "bpp", "mse", "rate")
 
 
 @dataclass
@@ -33,14 +37,15 @@ class Job:
 
     Attributes:
         model: The network; ``forward(x, y, rate)`` gives ``recon`` and ``bits``, and perhaps ``recon_y``, ``bits_y``
-            and ``bits_common``. One with a loss of its own has ``item_losses``, called like the function below; one
+            and ``bits_common``. One with a loss of its own has ``item_losses``, called like that of ``bench.train.loss``; one
             that is trained in phases has ``phase(progress, how)``, called before each step.
         how: The recipe's training table.
         lambdas: λ of each rate point that the weights cover, or its target in bits per pixel.
-        sets: Sets of training pairs, drawn from evenly.
+        sets: Sets of training pairs; drawn from evenly, or passed over in turn, as the schedule says.
         folder: Where the state and the log go.
         device: ``cpu`` or ``cuda``.
         seed: Seed of data and noise.
+        val: Sets of validation pairs, where the recipe validates.
     """
 
     model: nn.Module
@@ -50,22 +55,7 @@ class Job:
     folder: Path
     device: str = "cpu"
     seed: int = 0
-
-
-def item_losses(out: dict[str, Tensor], x: Tensor, y: Tensor, lambdas: Tensor, how: Training) -> dict[str, Tensor]:
-    """Loss, bits per pixel and mean squared error of each item, ``(N,)``: λ·255²·D + R on NDIC's scale."""
-    pixels = x.shape[2] * x.shape[3]
-    mse = (out["recon"].float() - x).square().flatten(1).mean(1)
-    bpp = out["bits"] / pixels
-    loss = lambdas * 255**2 * mse + bpp
-    if "recon_y" in out:
-        mse_y = (out["recon_y"].float() - y).square().flatten(1).mean(1)
-        own = lambdas * 255**2 * mse_y + out["bits_y"] / pixels
-        loss = loss + how.alpha * own + how.beta * out["bits_common"] / pixels
-    if how.loss == "sqrt":
-        weight = lambdas.rsqrt()
-        loss = loss * weight / weight.mean()
-    return {"loss": loss, "bpp": bpp, "mse": mse}
+    val: Sequence[Pairs] = ()
 
 
 def bf16_gains(device: str) -> bool:
@@ -84,18 +74,21 @@ class Trainer:
 
         self.job = job
         torch.manual_seed(job.seed)
-        precision = "bf16" if bf16_gains(job.device) else "no"
+        precision = "bf16" if job.how.precision == "auto" and bf16_gains(job.device) else "no"
         self.accelerator = Accelerator(mixed_precision=precision, cpu=job.device == "cpu")
         model = job.model.to(memory_format=torch.channels_last)
         self.main, self.aux = optimisers(model, job.how)
+        self.schedule = Schedule(job.how, self.main, sum(len(pairs) for pairs in job.sets))
         self.model, *self.main = self.accelerator.prepare(model, *self.main)
         self.average = copy.deepcopy(job.model) if job.how.ema else job.model
         self.step, self.seconds = 0, 0.0
         self._sums: dict[str, float] = {}
         self._summed = 0
-        rates = torch.arange(job.how.batch) % len(job.lambdas)
-        self.rates = rates.to(self.accelerator.device)
-        self.lambdas = torch.tensor(job.lambdas)[rates].to(self.accelerator.device)
+        self.best: dict[str, Any] = {"loss": math.inf, "epoch": 0, "model": None}
+        self.log = Log(job.folder / "log.csv", _TRAINING)
+        self.validation_log = Log(job.folder / "validation.csv", _VALIDATION)
+        self.rates = torch.arange(job.how.batch, device=self.accelerator.device) % len(job.lambdas)
+        self.lambdas = batch_lambdas(list(job.lambdas), self.rates)
 
     @property
     def state_path(self) -> Path:
@@ -118,6 +111,9 @@ class Trainer:
                 optimiser.load_state_dict(saved)
             self.step, self.seconds = state["step"], state["seconds"]
             self._sums, self._summed = state.get("sums", {}), state.get("summed", 0)
+            if self.job.how.by_epochs:
+                self.schedule.load_state_dict(state["schedule"])
+                self.best = state["best"]
         except (RuntimeError, EOFError, KeyError, ValueError, TypeError, pickle.UnpicklingError) as error:
             raise BenchError(f"{self.state_path} is damaged or of another recipe; remove it to start anew.") from error
         return True
@@ -132,26 +128,29 @@ class Trainer:
             "seconds": self.seconds,
             "sums": self._sums,
             "summed": self._summed,
+            "schedule": self.schedule.state_dict(),
+            "best": self.best,
         }
         with replacing(self.state_path) as file:
             torch.save(state, file)
 
-    def run(self, seconds: float | None, report: Callable[[dict[str, float]], None], every: int = 100) -> bool:
-        """Train until the recipe's steps are done or ``seconds`` have passed.
+    def run(self, seconds: float | None, report: Callable[[dict[str, float]], None], every: int = 50) -> bool:
+        """Train until the schedule ends or ``seconds`` are over, and save.
 
         Args:
-            seconds: Time budget of this call; None for no limit.
-            report: Called every ``every`` steps with the log's columns.
+            seconds: Time budget of this call; None for none.
+            report: Called with the log's columns, and after a validation with those of its log.
             every: Steps between log lines.
 
         Returns:
-            Whether all steps are done.
+            Whether training is complete.
         """
         start, before = time.monotonic(), self.seconds
         saved = start
         self.model.train()
-        self._cut_log()
-        while self.step < self.job.how.steps:
+        for log in (self.log, self.validation_log):
+            log.cut(self.step)
+        while not self.schedule.finished(self.step):
             if seconds is not None and time.monotonic() - start > seconds:
                 break
             for name, value in self._step().items():
@@ -161,30 +160,54 @@ class Trainer:
             self.seconds = before + time.monotonic() - start
             if self.step % every == 0:
                 row = {"step": self.step, "seconds": round(self.seconds, 1)}
-                self._log(row | {name: value / self._summed for name, value in self._sums.items()}, report)
+                report(self.log.add(row | {name: value / self._summed for name, value in self._sums.items()}))
                 self._sums, self._summed = {}, 0
+            if self.schedule.epoch_ends(self.step):
+                self._end_epoch(report)
+                self.seconds = before + time.monotonic() - start
             if time.monotonic() - saved > _SAVE_EVERY:
                 self.save()
                 saved = time.monotonic()
         self.save()
-        return self.step >= self.job.how.steps
+        return self.schedule.finished(self.step)
+
+    def result(self) -> nn.Module:
+        """Return the network to export, on the CPU: of the lowest validation loss where the recipe keeps that."""
+        if self.best["model"] is not None:
+            self.job.model.load_state_dict(self.best["model"])
+        return self.average.cpu()
+
+    def _end_epoch(self, report: Callable[[dict[str, float]], None]) -> None:
+        """Validate where it is due, keep the best weights, and let the schedule move on."""
+        loss, job = None, self.job
+        if self.schedule.validates(self.step):
+            device = self.accelerator.device
+            found = validation_losses(self.model, job.val, job.lambdas, job.how, device)
+            loss = found["loss"]
+            row = {"step": self.step, "epoch": self.schedule.epoch(self.step), "seconds": round(self.seconds, 1)}
+            report(self.validation_log.add(row | found | {"rate": self.schedule.factor}))
+            if job.how.keep == "best" and loss < self.best["loss"]:
+                model = {name: value.detach().cpu().clone() for name, value in job.model.state_dict().items()}
+                self.best = {"loss": loss, "epoch": row["epoch"], "model": model}
+        self.schedule.after_epoch(loss)
 
     def _step(self) -> dict[str, float]:
         job, how = self.job, self.job.how
-        factor = self._schedule()
-        for optimiser in self.main:
-            for group in optimiser.param_groups:
-                group["lr"] = group["peak"] * factor
+        self.schedule.before(self.step)
         x, y = (
             part.to(self.accelerator.device).contiguous(memory_format=torch.channels_last)
-            for part in draw(job.sets, how.batch, how.augment, self.step, job.seed)
+            for part in (
+                take(job.sets, how, self.step, job.seed)
+                if how.by_epochs
+                else draw(job.sets, how.batch, how.augment, self.step, job.seed)
+            )
         )
         torch.manual_seed(job.seed * 1_000_003 + self.step)
         if hasattr(job.model, "phase"):
-            job.model.phase(self.step / how.steps, how)  # type: ignore[operator]
+            job.model.phase(self.schedule.progress(self.step), how)  # type: ignore[operator]
         with self.accelerator.autocast():
             out = self.model(x, y, self.rates)
-        items = getattr(job.model, "item_losses", item_losses)(out, x, y, self.lambdas, how)
+        items = losses_of(job.model, out, x, y, self.lambdas, how)
         loss = items["loss"].mean()
         for optimiser in self._optimisers():
             optimiser.zero_grad(set_to_none=True)
@@ -197,15 +220,7 @@ class Trainer:
             optimiser.step()
         self._update_average()
         values = {name: float(value.detach().mean()) for name, value in items.items()}
-        return values | {"grad_norm": float(norm), "rate": factor}
-
-    def _schedule(self) -> float:
-        how = self.job.how
-        warm = min(1.0, (self.step + 1) / max(1, how.warmup))
-        if how.schedule == "cosine":
-            return warm * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * self.step / how.steps)))
-        # The published plateau rule ends at a thousandth of the rate; by steps, so that a resumed run repeats it.
-        return float(max(1e-3, 0.1 ** int(4 * self.step / how.steps)))
+        return values | {"grad_norm": float(norm), "rate": self.schedule.factor}
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -222,23 +237,3 @@ class Trainer:
 
     def _optimisers(self) -> list[Any]:
         return [*self.main, *([self.aux] if self.aux is not None else [])]
-
-    def _cut_log(self) -> None:
-        """Drop the lines of steps that a killed run logged after its last saved state: they are taken again."""
-        path = self.job.folder / "log.csv"
-        if path.is_file():
-            head, *lines = path.read_text().splitlines()
-            kept = [line for line in lines if line and float(line.split(",")[0]) <= self.step]
-            if len(kept) < len(lines):
-                path.write_text("\n".join([head, *kept]) + "\n")
-
-    def _log(self, row: dict[str, float], report: Callable[[dict[str, float]], None]) -> None:
-        self.job.folder.mkdir(parents=True, exist_ok=True)
-        path = self.job.folder / "log.csv"
-        fresh = not path.is_file()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, _COLUMNS)
-            if fresh:
-                writer.writeheader()
-            writer.writerow({name: f"{row[name]:.6g}" for name in _COLUMNS})
-        report(row)

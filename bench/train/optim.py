@@ -65,8 +65,8 @@ def optimisers(model: nn.Module, how: Training) -> tuple[list[torch.optim.Optimi
             torch.optim.Adam([p for p in rest if p.ndim != 4], how.rate, betas=(0.9, 0.98)),
         ]
     else:
-        main = [torch.optim.Adam(rest, how.rate, amsgrad=how.schedule == "plateau")]
+        main = [torch.optim.Adam(rest, how.rate, amsgrad=how.amsgrad)]
     for optimiser in main:
         for group in optimiser.param_groups:
             group["peak"] = group["lr"]
-    return main, torch.optim.Adam(quantiles, 1e-3) if quantiles else None
+    return main, torch.optim.Adam(quantiles, how.aux_rate) if quantiles else None

@@ -116,6 +116,7 @@ def train(
     resume: bool,
     report: Callable[[dict[str, float]], None],
     steps: int | None = None,
+    val: str | None = None,
 ) -> bool:
     """Train one set of weights, or go on training it.
 
@@ -128,15 +129,19 @@ def train(
         resume: Continue from the folder's state, or from the shipped weights where it holds none; without it training
             starts anew, at the nearest trained rate point where each has its own model.
         report: Called with each log row.
-        steps: Number of steps in place of the recipe's.
+        steps: Number of steps at which training ends, in place of the recipe's.
+        val: Validation sets, comma-separated; None for the split ``val`` of those in ``data`` that have one.
 
     Returns:
         Whether the training is complete.
 
     Raises:
-        BenchError: The folder holds a state and ``resume`` is off, or it cannot be written.
+        BenchError: The folder holds a state and ``resume`` is off, or it cannot be written; the recipe needs a
+            validation set and there is none.
     """
     import torch
+
+    from bench.train.validation import default_sets
 
     how = recipe.training(target.recipe, target.info.variant, target.info.preset)
     how = replace(how, steps=steps) if steps else how
@@ -146,6 +151,8 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BenchError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from error
+    sets = open_data(data)
+    held_out = open_data(val or default_sets(data)) if how.validates else []
     torch.manual_seed(0)  # first weights that do not depend on what was trained before in this process
     model = target.codec.build(target.info)
     points = target.info.rates if target.rate is None else (target.info.rate(target.rate),)
@@ -155,10 +162,10 @@ def train(
     start = _start(target, resume)
     if start is not None:
         target.codec.warm(model, start)
-    trainer = Trainer(Job(model, how, lambdas, open_data(data), folder, device))
+    trainer = Trainer(Job(model, how, lambdas, sets, folder, device, val=held_out))
     trainer.restore()
     done = trainer.run(seconds, report)
-    target.codec.export(trainer.average.cpu(), target.info, target.rate, folder / target.shipped.name)
+    target.codec.export(trainer.result(), target.info, target.rate, folder / target.shipped.name)
     return done
 
 

@@ -45,7 +45,7 @@ class RateBottleneck(nn.Module):
         return centre.view(1, -1, 1, 1)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Training: straight-through rounding for what follows, additive noise for the rate.
+        """Straight-through rounding for what follows; the rate is that of additive noise in training, else of it.
 
         Args:
             z: ``(N, C, h, w)``, N a multiple of the number of rate points.
@@ -56,7 +56,7 @@ class RateBottleneck(nn.Module):
         folded = z.reshape(-1, self.rates * self.channels, *z.shape[2:])
         centre = self.density.quantiles[:, 0, 1].detach().view(1, -1, 1, 1) if self.centred else 0.0
         rounded = folded + (torch.round(folded - centre) + centre - folded).detach()
-        noisy = folded + torch.rand_like(folded) - 0.5
+        noisy = folded + torch.rand_like(folded) - 0.5 if self.training else rounded
         bits = -torch.log2(self._likelihood(noisy)).reshape(z.shape[0], -1).sum(1)
         return rounded.reshape(z.shape), bits
 

@@ -79,12 +79,15 @@ class HyperPrior(nn.Module):
         return Gaussian(mean, self.bound(scale))
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Training: ``y`` quantised straight-through around its mean, and bits ``(N,)`` of both latents."""
+        """``y`` quantised straight-through around its mean, and bits ``(N,)`` of both latents.
+
+        In training the bits are those of additive noise, in evaluation those of the rounded values.
+        """
         z, bits_z = self.latent(self.down(y).float())
         mean, scale = (part.float() for part in self.gaussian(z))
         residual = y - mean
         rounded = y + (torch.round(residual) - residual).detach()
-        noisy = residual + torch.rand_like(residual) - 0.5
+        noisy = residual + torch.rand_like(residual) - 0.5 if self.training else torch.round(residual)
         bits_y = -torch.log2(_interval(noisy, scale)).flatten(1).sum(1)
         return rounded, bits_z + bits_y
 

@@ -16,7 +16,8 @@ from bench.errors import BenchError
 from bench.recipe import Training
 from bench.train import loop, session
 from bench.train.batches import draw
-from bench.train.loop import Job, Trainer, item_losses
+from bench.train.loop import Job, Trainer
+from bench.train.loss import item_losses
 from bench.train.optim import Muon, orthogonalised
 from methods.layers.autoencoder import Autoencoder, Config
 
