@@ -75,7 +75,9 @@ def test_resumed_training_equals_uninterrupted(tmp_path: Path) -> None:
     resumed.run(None, quiet)
     again = trainer(tmp_path / "whole", half)
     again.run(None, quiet)
-    again.job.how = HOW  # the cosine of the first three steps is the shorter training's in both runs
+    again.job.how = again.schedule.how = (
+        HOW  # the cosine of the first three steps is the shorter training's in both runs
+    )
     again.run(None, quiet)
     for a, b in zip(resumed.job.model.parameters(), again.job.model.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-6)
