@@ -59,8 +59,7 @@ class Training:
         ema: Decay of the exponential moving average of the weights; 0 keeps the plain weights.
         clip: Largest gradient norm; 0 for none.
         precision: ``auto`` takes bfloat16 where it is faster; ``float32``, as published.
-        loss: ``plain`` is the published λ·scale·D + R; ``sqrt`` divides each sample's by √λ; ``own`` is the network's
-            ``item_losses(out, x, y, lambdas)``, for codecs whose λ is something else.
+        loss: ``plain`` is the published λ·scale·D + R; ``sqrt`` divides each sample's by √λ.
         scale: Factor on λ·D: 255² on NDIC's scale, 1 on LDMIC's.
         distortion: D, on pictures in [0, 1]: ``mse``, or ``ms_ssim`` for 1 − MS-SSIM (5 scales, 7 taps).
         alpha: Weight of the side view's own rate and distortion in NDIC's loss.
@@ -93,7 +92,7 @@ class Training:
     ema: float = 0.0
     clip: float = 1.0
     precision: Literal["auto", "float32"] = "auto"
-    loss: Literal["sqrt", "plain", "own"] = "sqrt"
+    loss: Literal["sqrt", "plain"] = "sqrt"
     scale: float = 255.0**2
     distortion: Literal["mse", "ms_ssim"] = "mse"
     alpha: float = 0.0

@@ -37,8 +37,8 @@ class Job:
 
     Attributes:
         model: The network; ``forward(x, y, rate)`` gives ``recon`` and ``bits``, and perhaps ``recon_y``, ``bits_y``
-            and ``bits_common``. One with a loss of its own has ``item_losses``, called like that of ``bench.train.loss``; one
-            that is trained in phases has ``phase(progress, how)``, called before each step.
+            and ``bits_common``. One with a loss of its own has ``item_losses``, called like that of
+            ``bench.train.loss``; one trained in phases has ``phase(progress, how)``, called before each step.
         how: The recipe's training table.
         lambdas: λ of each rate point that the weights cover, or its target in bits per pixel.
         sets: Sets of training pairs; drawn from evenly, or passed over in turn, as the schedule says.

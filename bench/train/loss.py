@@ -68,11 +68,9 @@ def item_losses(out: dict[str, Tensor], x: Tensor, y: Tensor, lambdas: Tensor, h
 def losses_of(
     model: nn.Module, out: dict[str, Tensor], x: Tensor, y: Tensor, lambdas: Tensor, how: Training
 ) -> dict[str, Tensor]:
-    """Losses as the recipe says: the network's own where it has one, else :func:`item_losses`."""
-    if how.loss == "own":
-        own: dict[str, Tensor] = model.item_losses(out, x, y, lambdas)  # type: ignore[operator]
-        return own
-    return item_losses(out, x, y, lambdas, how)
+    """Losses of the network's own ``item_losses`` where it has one, else of the one above."""
+    found: dict[str, Tensor] = getattr(model, "item_losses", item_losses)(out, x, y, lambdas, how)
+    return found
 
 
 def batch_lambdas(lambdas: list[float], rates: Tensor) -> Tensor:

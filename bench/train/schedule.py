@@ -55,6 +55,11 @@ class Schedule:
         """Epochs that are complete after ``step`` steps."""
         return step // self.epoch_steps if self.epoch_steps else 0
 
+    def progress(self, step: int) -> float:
+        """How far ``step`` is towards the latest end, from 0 to 1."""
+        ends = [self.how.steps] * bool(self.how.steps) + [self.how.epochs * self.epoch_steps] * bool(self.how.epochs)
+        return min(1.0, step / min(ends))
+
     def epoch_ends(self, step: int) -> bool:
         """Whether an epoch is complete after exactly ``step`` steps."""
         return bool(self.epoch_steps) and step % self.epoch_steps == 0

@@ -96,6 +96,7 @@ def test_multistep_and_staircase_go_by_epochs() -> None:
     schedule = Schedule(ldmic, [optimiser()], 10)
     assert schedule.epoch_steps == 2 and not schedule.finished(7) and schedule.finished(8)
     assert Schedule(dsin, [optimiser()], 10).finished(8)
+    assert [Schedule(h, [optimiser()], 10).progress(2) for h in (ldmic, dsin)] == [0.25, 0.25]
 
 
 def test_an_epoch_passes_over_each_pair_once_in_its_own_order() -> None:
