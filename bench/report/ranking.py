@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from bench.metrics.registry import METRICS
-from bench.report import replicates as rep
 from bench.report.board import Board, Entrant
-from bench.report.verdict import BANDS, Band, Comparison, Judged, Verdict
-from bench.stats.bootstrap import REPLICATES, Draws, Estimate, draw_scenes, shared_places
-from bench.stats.hermite import Array
+from bench.report.judging import Ground, Parts, curves, judge_entrant
+from bench.report.verdict import BANDS, Band, Judged, Verdict
+from bench.stats.bootstrap import REPLICATES, draw_scenes, shared_places
 
 ANCHOR = "balle2018"
 RANKED = ("psnr", "ms_ssim_db", "lpips_squeeze", "lpips_alex", "lpips_vgg", "dists")
@@ -20,8 +21,6 @@ HIDDEN = ("lpips_vgg_01",)
 """Metrics that belong on the page of published comparisons only."""
 LINEAR = ("ms_ssim",)
 """Metrics that are compared in another form: MS-SSIM in dB."""
-
-Held = dict[str, Array]
 
 
 def shown_metrics(board: Board) -> list[str]:
@@ -52,42 +51,24 @@ def judge(board: Board, replicates: int = REPLICATES) -> Verdict:
     scenes = len(board.scenes)
     draws = draw_scenes(max(1, scenes), replicates if scenes > 1 else 1)
     metrics = compared_metrics(board)
+    compared = [*metrics, *compared_metrics(board, "set")]
     averaged = [name for name in shown_metrics(board) if METRICS[name].kind == "item"]
     anchor = None if board.partial else find_anchor(board)
-    against = _curves(anchor, metrics, board, draws)
-    judged: dict[str, Judged] = {}
-    bd: dict[str, Array] = {}
-    values: dict[tuple[str, float], dict[str, Array]] = {}
-    for entrant in board.entrants:
-        if not entrant.plain:
-            continue
-        found = rep.replicate(entrant.plain, averaged, draws)
-        rep.fill_intervals(entrant.plain, found, scenes)
-        one = judged[entrant.label] = Judged(entrant)
-        _controls(one, found, averaged, draws)
-        one.ends = {rate for rate in BANDS if max(p.bpp for p in entrant.plain) < rate}
-        for metric in [*metrics, *compared_metrics(board, "set")]:
-            own = rep.curve(entrant.plain, found, metric)
-            if metric in against:
-                one.deltas[metric] = _comparison(against[metric], own, scenes)
-                if metric == RANKED[0] and (part := rep.bd_replicates(against[metric], own)) is not None:
-                    bd[entrant.label] = part
-            for rate in BANDS:
-                one.at[metric, rate], part = rep.value_at(own, rate, scenes)
-                if part is not None:
-                    values.setdefault((metric, rate), {})[entrant.label] = part
-        one.twin = _twin(board, entrant, found, draws)
-    seeing = [one for one in judged.values() if one.entrant.encoder_sees_y]
-    guessed = [one for one in judged.values() if one.entrant.estimated_only and one not in seeing]
-    ranked = [one for one in judged.values() if one not in seeing and one not in guessed]
+    against = curves(anchor, compared, draws) if anchor is not None else {}
+    ground = Ground(board, draws, averaged, compared, RANKED[0], against)
+    with ThreadPoolExecutor() as pool:  # numpy's long loops run outside the interpreter's lock
+        parts = list(pool.map(partial(judge_entrant, ground), [one for one in board.entrants if one.plain]))
+    able = [one for one in parts if not _apart(one.judged) and not one.judged.entrant.barred]
     bands = [
-        Band(metric, rate, {} if board.partial else _band(ranked, metric, rate, values.get((metric, rate), {}), scenes))
+        Band(metric, rate, {} if board.partial else _band(able, metric, rate, scenes))
         for metric in metrics
         for rate in BANDS
     ]
-    _place(ranked, bd, scenes)
-    for group in (ranked, guessed, seeing):
-        group.sort(key=_order)
+    _place(able, scenes)
+    judged = sorted((one.judged for one in parts), key=_order)
+    seeing = [one for one in judged if one.entrant.encoder_sees_y]
+    guessed = [one for one in judged if _apart(one) and one not in seeing]
+    ranked = [one for one in judged if not _apart(one)]
     return Verdict(board, anchor, metrics, ranked, guessed, seeing, bands, len(draws) if scenes > 1 else 0)
 
 
@@ -101,66 +82,23 @@ def _order(one: Judged) -> tuple[bool, bool, float, str]:
     return bool(one.entrant.barred), math.isnan(value), 0.0 if math.isnan(value) else value, one.entrant.label
 
 
-def _curves(anchor: Entrant | None, metrics: list[str], board: Board, draws: Draws) -> dict[str, rep.Curve]:
-    """Curves of the anchor; empty without one."""
-    if anchor is None:
-        return {}
-    found = rep.replicate(anchor.plain, metrics, draws)
-    return {name: rep.curve(anchor.plain, found, name) for name in [*metrics, *compared_metrics(board, "set")]}
+def _apart(one: Judged) -> bool:
+    """Ranked apart: the encoder sees y, or nobody wrote the bits."""
+    return one.entrant.encoder_sees_y or one.entrant.estimated_only
 
 
-def _comparison(anchor: rep.Curve, own: rep.Curve, scenes: int) -> Comparison:
-    rate, delta = rep.compare(anchor, own, scenes, percent=True)
-    quality, also = rep.compare(anchor, own, scenes, percent=False)
-    akima = rep.point_delta(anchor, own, method="akima").value
-    return Comparison(rate, akima, quality, delta.overlap or math.nan, also.monotone and delta.monotone)
-
-
-def _controls(one: Judged, plain: Held, metrics: list[str], draws: Draws) -> None:
-    """Intervals of the controls' means, and the differences between them and the plain run."""
-    scenes, points = draws.shape[1], one.entrant.plain
-    for control, others in one.entrant.points.items():
-        if control == "none":
-            continue
-        other = rep.replicate(others, metrics, draws)
-        rep.fill_intervals(others, other, scenes)
-        names = dict.fromkeys(name for point in others for name in point.values if name in METRICS)
-        for metric in names:
-            if control == "blank-y":
-                made = rep.mean_difference(points, plain, others, other, metric, scenes)
-                if made is not None:
-                    one.gain[metric] = made
-            elif control == "wrong-y":
-                made = rep.mean_difference(others, other, points, plain, metric, scenes)
-                if made is not None:
-                    one.loss[metric] = made
-
-
-def _twin(board: Board, entrant: Entrant, found: Held, draws: Draws) -> Estimate | None:
-    for other in board.entrants:
-        if board.partial or not other.plain or other is entrant or other.preset != entrant.preset:
-            continue
-        if entrant.twin in (f"{other.method}:{other.variant}", other.label):
-            against = rep.curve(other.plain, rep.replicate(other.plain, ["psnr"], draws), "psnr")
-            return rep.compare(against, rep.curve(entrant.plain, found, "psnr"), len(board.scenes), True)[0]
-    return None
-
-
-def _place(ranked: list[Judged], bd: dict[str, Array], scenes: int) -> None:
+def _place(able: list[Parts], scenes: int) -> None:
     """Places by BD-rate, less being better."""
-    able = [
-        one for one in ranked if not one.entrant.barred and not math.isnan(headline_bd(one)) and one.entrant.label in bd
-    ]
-    places = shared_places([headline_bd(one) for one in able], [bd[one.entrant.label] for one in able], scenes, False)
-    for one, place in zip(able, places, strict=True):
+    given = [(one.judged, one.bd) for one in able if one.bd is not None and not math.isnan(headline_bd(one.judged))]
+    places = shared_places([headline_bd(one) for one, _ in given], [bd for _, bd in given], scenes, False)
+    for (one, _), place in zip(given, places, strict=True):
         one.place = place
 
 
-def _band(ranked: list[Judged], metric: str, rate: float, values: dict[str, Array], scenes: int) -> dict[str, int]:
-    able = [one for one in ranked if not one.entrant.barred and one.entrant.label in values]
+def _band(able: list[Parts], metric: str, rate: float, scenes: int) -> dict[str, int]:
+    """Places by the value at the upper rate, in the metric's own direction."""
     up = METRICS[metric].higher_is_better is not False
-    labels = [one.entrant.label for one in able]
-    places = shared_places(
-        [one.at[metric, rate].value for one in able], [values[label] for label in labels], scenes, up
-    )
-    return dict(zip(labels, places, strict=True))
+    given = [(one.judged, one.values[metric, rate]) for one in able if (metric, rate) in one.values]
+    values = [one.at[metric, rate].value for one, _ in given]
+    places = shared_places(values, [replicates for _, replicates in given], scenes, up)
+    return dict(zip([one.entrant.label for one, _ in given], places, strict=True))

@@ -20,7 +20,7 @@ import numpy as np
 from bench.errors import BenchError
 from bench.stats.hermite import Array
 from bench.store.digest import find_edit
-from bench.store.schema import ITEM, check_schema
+from bench.store.schema import ITEM
 from bench.store.table import Unreadable, read_run, unit_folders
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def read_stores(stores: Sequence[Path]) -> Store:
         units = pd.concat([units, pd.DataFrame([about for _, about in read])], axis=1)
         units = units.assign(_good=units.status == "ok").sort_values(["_good", "created", "key"], kind="stable")
         units = units.drop_duplicates("key", keep="last").drop(columns="_good")
-        known: dict[str, Any] = {}
+        known: dict[bytes, Any] = {}
         found = list(pool.map(_read_items, units.folder, units.digests, repeat(known)))
     items = {str(key): own for key, (own, _) in zip(units.key, found, strict=True)}
     edited = [before or now for before, (_, now) in zip(units.edited, found, strict=True)]
@@ -114,7 +114,7 @@ def _read_unit(folder: Path) -> tuple[Any, dict[str, Any]]:
     }
 
 
-def _read_items(folder: Path, digests: dict[str, Any], known: dict[str, Any]) -> tuple[Items, str]:
+def _read_items(folder: Path, digests: dict[str, Any], known: dict[bytes, Any]) -> tuple[Items, str]:
     """The items of a unit, and how they differ from what the run wrote."""
     path = folder / "items.parquet"
     data = _bytes(path)
@@ -141,23 +141,30 @@ def _table(data: bytes, path: Path, columns: list[str] | None = None) -> Any:
         raise Unreadable(path) from error
 
 
-def _summed(data: bytes, path: Path, known: dict[str, Any]) -> Items:
-    table = _table(data, path, [*_READ, "schema"])
-    check_schema(int(table["schema"].to_numpy().max()) if len(table) else 0, str(path))
-    item, scene = table["item"].to_pylist(), table["scene"].to_pylist()
-    text = "\n".join([*item, "", *scene])
+def _summed(data: bytes, path: Path, known: dict[bytes, Any]) -> Items:
+    import pyarrow.compute as pc
+
+    table = _table(data, path, [*_READ]).combine_chunks()
+    text = b"".join(
+        bytes(part)
+        for name in ("item", "scene")
+        for c in table[name].chunks
+        for part in c.buffers()
+        if part is not None
+    )
     if text not in known:  # the units of a board hold the same items in the same order
+        item, scene = table["item"].to_pylist(), table["scene"].to_pylist()
         names, owner = np.unique(np.asarray(scene, dtype=object).astype(str), return_inverse=True)
         known[text] = (tuple(map(str, names)), owner, hashlib.sha256("\n".join(sorted(item)).encode()).hexdigest())
     scenes, owner, ids = known[text]
-    status = np.asarray(table["status"].to_pylist(), dtype=object)
+    ok = pc.sum(pc.equal(table["status"], "ok")).as_py() or 0
     columns = {}
     for name in table.column_names:
-        if name in ("item", "scene", "status", "schema"):
+        if name in ("item", "scene", "status"):
             continue
         column = table[name]
         columns[name] = np.full(len(column), np.nan) if column.null_count == len(column) else _floats(column)
-    size = tuple(int(columns[name][0]) if len(item) else 0 for name in ("height", "width"))
+    size = tuple(int(columns[name][0]) if len(table) else 0 for name in ("height", "width"))
     columns["pixels"] = columns.pop("height") * columns.pop("width")
     batch, times = columns.pop("decode_batch"), {name: _median(columns.pop(name)) for name in _TIMES}
     sums: dict[str, Array] = {
@@ -167,7 +174,7 @@ def _summed(data: bytes, path: Path, known: dict[str, Any]) -> Items:
     }
     values, often = np.unique(batch[~np.isnan(batch)], return_counts=True)
     return Items(
-        scenes, ids, int((status == "ok").sum()), np.bincount(owner, minlength=len(scenes)).astype(np.float64), sums,
+        scenes, ids, int(ok), np.bincount(owner, minlength=len(scenes)).astype(np.float64), sums,
         times, int(values[often.argmax()]) if len(values) else 0, (size[0], size[1]),
     )  # fmt: skip
 
