@@ -23,8 +23,10 @@ from bench.errors import BenchError
 @click.option("--steps", type=click.IntRange(min=1), help="End after this many steps, in place of the recipe's.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
 @click.option("--resume", is_flag=True, help="Go on from the state in --out, else from the shipped weights.")
-@click.option("--queue", is_flag=True, help="Train every small preset that is not trained yet, in turn.")
-@click.option("--publish", is_flag=True, help="Install finished weights and write their digest into the recipe.")
+@click.option("--queue", is_flag=True, help="Train every small preset that is not fully trained yet, in turn.")
+@click.option(
+    "--publish", is_flag=True, help="Install the weights, finished or not, and write their digest into the recipe."
+)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("training"), show_default=True)
 def command(
@@ -72,9 +74,8 @@ def command(
 
         sets = data or session.DEFAULT_DATA
         done = session.train(target, sets, folder, device, left, resume or queue, report, steps, val)
-        if done and (publish or queue):
-            click.echo(f"{target.label}: finished, weights in {session.publish(target, folder)}")
-        elif done:
-            click.echo(f"{target.label}: finished, weights in {folder / target.shipped.name}")
+        place = session.publish(target, folder) if publish or (done and queue) else folder / target.shipped.name
+        if done:
+            click.echo(f"{target.label}: finished, weights in {place}")
         else:
-            click.echo(f"{target.label}: not finished; the same command with --resume goes on from {folder}")
+            click.echo(f"{target.label}: not finished, weights so far in {place}; --resume goes on from {folder}")

@@ -14,6 +14,7 @@ from bench.errors import BenchError
 from bench.loading import codec_info, find_method
 from bench.registry import import_target
 from bench.train.batches import Pairs
+from bench.train.log import last_step
 from bench.train.loop import Job, Trainer
 
 DEFAULT_DATA = "synthdrive:train1200,kitti-mini:train"
@@ -64,6 +65,11 @@ class Target:
         name = recipe.weights_name(self.info.variant, self.info.preset, self.rate)
         return self.recipe.parent / "weights" / name
 
+    @property
+    def log(self) -> Path:
+        """Log of the shipped weights' training, beside them."""
+        return self.shipped.with_suffix(".csv")
+
 
 def find_target(method: str, variant: str | None, preset: str, rate: str | None) -> Target:
     """Resolve the options of `bench train`.
@@ -84,7 +90,7 @@ def find_target(method: str, variant: str | None, preset: str, rate: str | None)
 
 
 def pending(preset: str = "small") -> list[Target]:
-    """Weights of the preset that the recipes list without a digest or whose file is absent, in registry order."""
+    """Weights of the preset that are absent, without a digest, or published before their last step; registry order."""
     from bench.registry import methods
 
     targets = []
@@ -95,7 +101,8 @@ def pending(preset: str = "small") -> list[Target]:
         for variant in method.variants:
             if preset in recipe.read(method.recipe)["variants"][variant]:
                 target = find_target(name, variant, preset, None)
-                if target.info.rates[0].sha256 is None or not target.shipped.is_file():
+                digest, steps = target.info.rates[0].sha256, recipe.training(method.recipe, variant, preset).steps
+                if digest is None or not target.shipped.is_file() or (last_step(target.log) or steps) < steps:
                     targets.append(target)
     return targets
 
@@ -126,8 +133,9 @@ def train(
         folder: Where state, log and the weights so far go.
         device: ``cpu`` or ``cuda``.
         seconds: Time budget; None for none.
-        resume: Continue from the folder's state, or from the shipped weights where it holds none; without it training
-            starts anew, at the nearest trained rate point where each has its own model.
+        resume: Continue from the folder's state; where it holds none, from the shipped weights, at the step at which
+            their log ends. Without it training starts anew, at the nearest trained rate point where each has its own
+            model.
         report: Called with each log row.
         steps: Number of steps at which training ends, in place of the recipe's.
         val: Validation sets, comma-separated; None for the split ``val`` of those in ``data`` that have one.
@@ -163,7 +171,9 @@ def train(
     if start is not None:
         target.codec.warm(model, start)
     trainer = Trainer(Job(model, how, lambdas, sets, folder, device, val=held_out))
-    trainer.restore()
+    if not trainer.restore() and start == target.shipped and target.log.is_file():
+        shutil.copyfile(target.log, folder / "log.csv")
+        trainer.step = last_step(target.log) or 0
     done = trainer.run(seconds, report)
     target.codec.export(trainer.result(), target.info, target.rate, folder / target.shipped.name)
     return done
@@ -182,7 +192,7 @@ def _start(target: Target, resume: bool) -> Path | None:
 
 
 def publish(target: Target, folder: Path) -> Path:
-    """Put finished weights where the codec looks for them and their digest into the recipe."""
+    """Put weights where the codec looks for them and their digest into the recipe; the log says how far they are."""
     import hashlib
 
     trained = folder / target.shipped.name
@@ -192,5 +202,5 @@ def publish(target: Target, folder: Path) -> Path:
     recipe.publish_digest(target.recipe, target.info.variant, target.info.preset, target.key, digest)
     log = folder / "log.csv"
     if log.is_file():
-        shutil.copyfile(log, target.shipped.with_suffix(".csv"))
+        shutil.copyfile(log, target.log)
     return target.shipped

@@ -10,7 +10,7 @@ from PIL import Image
 
 import bench
 from bench.cli.main import main
-from bench.train import session
+from bench.train import loop, session
 
 
 @pytest.fixture
@@ -49,6 +49,26 @@ def test_train_is_cut_and_resumed(folder: str, tmp_path: Path, capsys: pytest.Ca
     codec = bench.load_codec("balle2018", rate="r1", weights=weights).prepare()
     x, _ = session.open_data(folder)[0].batch([0])
     assert codec.decode(codec.encode(x), x).shape == x.shape
+
+
+def test_unfinished_weights_are_published_and_gone_on_with(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is committed, weights and log, is enough for another machine to take the remaining steps."""
+    target = session.find_target("balle2017", None, "small", None)
+    monkeypatch.setattr(session.Target, "shipped", property(lambda self: tmp_path / "weights" / "w.safetensors"))
+    monkeypatch.setattr(session.recipe, "publish_digest", lambda *arguments: None)
+    monkeypatch.setattr(loop.Trainer.run, "__defaults__", (2,))  # a log line every other step
+    rows: list[dict[str, float]] = []
+    assert not session.train(target, folder, tmp_path / "first", "cpu", 1e-9, False, rows.append)
+    assert session.train(target, folder, tmp_path / "first", "cpu", None, True, rows.append, steps=4)
+    session.publish(target, tmp_path / "first")
+    assert [row["step"] for row in rows] == [2, 4]
+    assert session.last_step(target.log) == 4
+    assert target.label in [other.label for other in session.pending()]
+    assert session.train(target, folder, tmp_path / "second", "cpu", None, True, rows.append, steps=6)
+    assert [row["step"] for row in rows] == [2, 4, 6]
+    assert session.last_step(tmp_path / "second" / "log.csv") == 6
 
 
 def test_one_of_method_and_queue(capsys: pytest.CaptureFixture[str]) -> None:
