@@ -1,0 +1,1 @@
+"""Points and conventions read from papers: shown beside ours, never ranked."""
