@@ -204,6 +204,17 @@ class Codec(ABC):
         """
         raise BenchError(f"{self.info.full_name} has no likelihoods to estimate bits from.")
 
+    def split_bits(self, x: Tensor) -> Mapping[str, Tensor]:
+        """Bits of parts that share the first section with others, such as a hyper-latent: name → float64 ``(N,)``.
+
+        What remains of that section keeps its name. Empty where each section is one part. The runner records it beside
+        the sections' own sizes; the rate does not depend on it.
+
+        Args:
+            x: Images, uint8 ``(N, 3, H, W)``, on the CPU.
+        """
+        return {}
+
     def encoder_version(self) -> str:
         """Name and version of the library that writes the bytes, for the result rows."""
         return "dic-bench"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -40,6 +41,8 @@ class Point:
         key: Key of the first unit.
         count: Items a scene ``(G,)``, of all repetitions together.
         sums: Column to sums a scene ``(G,)``; see ``Items``.
+        parts: Part of the file (``container``, sections, what shares one) to mean bits an item; empty where the rows do
+            not tell.
     """
 
     rate: str
@@ -58,6 +61,7 @@ class Point:
     key: str = ""
     count: Array = field(default_factory=lambda: np.zeros(0))
     sums: dict[str, Array] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)
 
     @property
     def estimated_only(self) -> bool:
@@ -96,7 +100,7 @@ def make_points(units: pd.DataFrame, items: Mapping[str, Items]) -> list[Point]:
             str(rate), bpp["file"] if "bits_file" in sums else bpp["estimated"], bpp["payload"], bpp["estimated"],
             bpp["native"], times["encode_ms"], times["decode_ms"], times["side_ms"], found[0].decode_batch,
             repetitions=len(own), key=str(own.key.iloc[0]), count=np.sum([unit.count for unit in found], axis=0),
-            sums=sums,
+            sums=sums, parts=_parts(own),
         )  # fmt: skip
         for name in shared:
             if name != "pixels" and not name.startswith("bits_"):
@@ -110,6 +114,12 @@ def make_points(units: pd.DataFrame, items: Mapping[str, Items]) -> list[Point]:
                 point.intervals[name] = Estimate(point.values[name], ends[0], ends[1])
         points.append(point)
     return sorted(points, key=lambda point: rate_order(point.rate))
+
+
+def _parts(own: pd.DataFrame) -> dict[str, float]:
+    """Parts of the files of the first unit: repetitions share their files."""
+    text = own.bits_parts.iloc[0] if "bits_parts" in own.columns else ""
+    return {str(k): float(v) for k, v in json.loads(text).items()} if isinstance(text, str) and text else {}
 
 
 def _middle(values: list[float]) -> float:

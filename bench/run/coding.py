@@ -19,7 +19,7 @@ from bench.errors import BenchError
 from bench.loading import load_codec
 from bench.protocol import item_seed
 from bench.run.batching import batches, clock
-from bench.run.shards import Decoded, Streams
+from bench.run.shards import Decoded, Floats, Streams
 from bench.run.status import UnitTimeout
 
 if TYPE_CHECKING:
@@ -110,11 +110,26 @@ def encode_part(job: Job, start: int, stop: int, advance: Advance = lambda n: No
         out.encode_ms[here] = took * 1e3 / len(indices)
         out.batch[here] = len(indices)
         out.files.extend(files)
+        for name, bits in file_parts(codec, x, payloads, files).items():
+            out.parts.setdefault(name, np.zeros(n))[here] = bits
 
     _drive(job, start, stop, work, advance)
     out.ids = [pairs.ids[i] for i in range(start, stop)]
     out.meta = {"encoder_version": codec.encoder_version()}
     return out
+
+
+def file_parts(codec: Codec, x: Tensor, payloads: list[Payload], files: list[bytes]) -> dict[str, Floats]:
+    """Bits of the container, of each section, and of what shares the first one, ``(N,)`` each; they sum to the file."""
+    whole = np.array([8.0 * len(file) for file in files])
+    parts = {"container": whole - [payload.bits for payload in payloads]}
+    for name in codec.info.sections:
+        parts[name] = np.array([8.0 * len(payload.sections.get(name, b"")) for payload in payloads])
+    for name, bits in codec.split_bits(x).items():
+        own = np.minimum(bits.double().cpu().numpy(), parts[codec.info.sections[0]])
+        parts[name] = own
+        parts[codec.info.sections[0]] = parts[codec.info.sections[0]] - own
+    return {name: bits for name, bits in parts.items() if bits.any()}
 
 
 def decode_part(

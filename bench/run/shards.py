@@ -34,6 +34,7 @@ class Streams:
         encode_ms: Milliseconds an item, ``(N,)``.
         batch: Size of the batch that the item was encoded in, ``(N,)``.
         meta: Provenance of the encoding.
+        parts: Part of the file to its bits, ``(N,)``; they add up to the file. Empty in shards older than this.
     """
 
     ids: list[str]
@@ -44,6 +45,7 @@ class Streams:
     encode_ms: Floats
     batch: Ints
     meta: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, Floats] = field(default_factory=dict)
 
 
 @dataclass
@@ -95,8 +97,16 @@ def merge_streams(parts: Sequence[Streams], ids: Sequence[str]) -> Streams:
 
     return Streams(
         list(ids), [files[i] for i in order], join("payload_bits"), join("native_bits"), join("estimated_bits"),
-        join("encode_ms"), join("batch"), parts[0].meta,
+        join("encode_ms"), join("batch"), parts[0].meta, _join_parts(parts, order),
     )  # fmt: skip
+
+
+def _join_parts(parts: Sequence[Streams], order: list[int]) -> dict[str, Floats]:
+    """Parts of the files in the order of the set; what one worker's items lack is 0 there."""
+    names = dict.fromkeys(name for part in parts for name in part.parts)
+    return {
+        name: np.concatenate([part.parts.get(name, np.zeros(len(part.ids))) for part in parts])[order] for name in names
+    }
 
 
 def merge_decoded(parts: Sequence[Decoded], ids: Sequence[str]) -> Decoded:
@@ -114,11 +124,13 @@ def save_streams(folder: Path, key: str, streams: Streams) -> None:
     _ignore(folder)
     blob = np.frombuffer(b"".join(streams.files), dtype=np.uint8)
     lengths = np.array([len(file) for file in streams.files], dtype=np.int64)
+    parts: dict[str, Any] = {f"part {name}": bits for name, bits in streams.parts.items()}
     with replacing(folder / f"{key[:24]}.streams.npz") as handle:
         np.savez(
             handle, key=np.array(key), ids=np.array(streams.ids), blob=blob, lengths=lengths,
             payload_bits=streams.payload_bits, native_bits=streams.native_bits, estimated_bits=streams.estimated_bits,
             encode_ms=streams.encode_ms, batch=streams.batch, meta=np.array(json.dumps(streams.meta)),
+            **parts,
         )  # fmt: skip
 
 
@@ -133,6 +145,7 @@ def load_streams(folder: Path, key: str, ids: Sequence[str]) -> Streams | None:
     return Streams(
         list(ids), files, data["payload_bits"], data["native_bits"], data["estimated_bits"], data["encode_ms"],
         data["batch"], json.loads(str(data["meta"])),
+        {name.removeprefix("part "): bits for name, bits in data.items() if name.startswith("part ")},
     )  # fmt: skip
 
 

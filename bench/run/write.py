@@ -91,6 +91,7 @@ def write_unit(unit: Unit, plan: Plan, streams: Streams, decoded: Decoded, score
     one = common | _about(unit) | {
         "status": "ok", "reason": "", "device": device, "created": decoded.meta.get("created", ""),
         "metric_statuses": words,
+        "bits_parts": canonical_json({k: round(float(v.mean()), 2) for k, v in streams.parts.items()} or {}),
     }  # fmt: skip
     write(unit.folder / "items.parquet", "items", rows | item_metrics)
     write(unit.folder / "set.parquet", "set", {name: [value] for name, value in (one | set_metrics).items()})

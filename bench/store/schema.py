@@ -74,6 +74,9 @@ SET: tuple[Column, ...] = (
     Column("stochastic", "bool", "the decoder draws noise"),
     Column("random_init", "bool", "untrained weights: never ranked"),
     Column("twin", "str", "the same codec without y, name:variant; empty without one"),
+    Column(
+        "bits_parts", "str", "canonical JSON: container and parts of the payload → mean bits an item; empty if unknown"
+    ),
     Column("device", "str", "device that decoded"),
     Column("created", "str", "UTC time of coding, ISO 8601"),
     Column("metric_statuses", "str", "canonical JSON: metric → status"),

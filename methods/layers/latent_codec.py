@@ -21,8 +21,10 @@ from bench.errors import BenchError, BitstreamError, NotPrepared
 from methods.layers import adopt
 from methods.layers.autoencoder import Autoencoder, Config
 from methods.layers.checkpoint import Checkpoint
+from methods.layers.latent_coder import LatentCoder
 from methods.layers.network import Network
 from methods.layers.official import KeyMap
+from methods.layers.priors import HyperPrior
 from methods.layers.transforms import pad_to
 from methods.layers.weights import export, held_sizes, load, sizes, warm
 
@@ -154,6 +156,13 @@ class LatentCodec(Codec):
     def ideal_bits(self, x: Tensor) -> Tensor:
         """Bits of the integer tables actually used, float64 ``(N,)``: what the coder could reach at best."""
         return torch.tensor([self._coder.ideal(latent) for latent in self._latents(x)], dtype=torch.float64)
+
+    @torch.inference_mode()
+    def split_bits(self, x: Tensor) -> Mapping[str, Tensor]:
+        """See :meth:`bench.codec.Codec.split_bits`: the hyper-latent ``z``, which leads the one stream."""
+        if not isinstance(self._coder, LatentCoder) or not isinstance(self._coder.prior, HyperPrior):
+            return {}
+        return {"z": torch.tensor([self._coder.hyper_bits(latent) for latent in self._latents(x)], dtype=torch.float64)}
 
     @torch.inference_mode()
     def decode(self, payloads: Sequence[Payload], y: Tensor, noise: Sequence[int] | None = None) -> Tensor:

@@ -125,6 +125,12 @@ class LatentCoder:
         """Bits of a latent under the integer tables, without the coder's overhead."""
         return sum(ideal_bits(symbols, index, tables) for symbols, index, tables in self._parts(latent))
 
+    def hyper_bits(self, latent: Tensor) -> float:
+        """Bits of the hyper-latent's symbols under the integer tables; 0 without one."""
+        if isinstance(self.prior, FactorizedPrior):
+            return 0.0
+        return ideal_bits(*self._symbols(self.prior.down(latent)))
+
     def decode(self, stream: StreamDecoder, grid: tuple[int, int]) -> Tensor:
         """Read a latent ``(1, M, *grid)``, float64.
 
