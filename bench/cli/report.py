@@ -15,9 +15,10 @@ import click
     "--results", is_flag=True, help="Read the committed store, results/, in place of runs/ or beside --store."
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), show_default=True)
+@click.option("--photographs", is_flag=True, help="Put photographs into report.html, too; --out must not be committed.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 where --out is not what the stores give.")
-def command(stores: tuple[Path, ...], results: bool, out: Path, check: bool) -> int:
-    """Write leaderboard.md and rate-distortion plots, one folder a dataset, from stored results.
+def command(stores: tuple[Path, ...], results: bool, out: Path, photographs: bool, check: bool) -> int:
+    """Write leaderboards, plots and report.html from stored results.
 
     Edited rows, missing rate points and rows that cannot be checked are named on stderr. Exit code 1: --check found the
     report stale.
@@ -30,10 +31,10 @@ def command(stores: tuple[Path, ...], results: bool, out: Path, check: bool) -> 
     for text in warnings(boards):
         click.echo(f"Warning: {text}.", err=True)
     if not check:
-        for path in write_boards(boards, out):
+        for path in write_boards(boards, chosen, out, photographs):
             click.echo(str(path))
         return 0
-    stale = find_stale(boards, out)
+    stale = find_stale(boards, chosen, out, photographs)
     for text in stale:
         click.echo(f"{text}.")
     if stale:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from bench.metrics.registry import METRICS
 from bench.report.aggregate import Point
@@ -138,13 +139,21 @@ def extras(board: Board) -> list[str]:
     return lines
 
 
-def page(verdict: Verdict, plot: str | None) -> str:
-    """The whole page of one board."""
+def page(verdict: Verdict, plots: Mapping[str, Sequence[Path]]) -> str:
+    """The whole page of one board.
+
+    Args:
+        verdict: The judged board.
+        plots: Title of a plot to its files, in order; the first heads the page, the others stand behind the tables.
+    """
     board = verdict.board
     lines = [f"# Leaderboard: {board.name}", "", *header(board), *headline(verdict)]
-    if plot:
-        lines += [f"![Rate-distortion curves]({plot})", ""]
-    lines += [*bands(verdict), *deltas(verdict), *points_table(board), *controls_table(board), *gaps(board)]
+    shown = [f"![{title}]({next(f.name for f in files if f.suffix == '.svg')})" for title, files in plots.items()]
+    lines += [shown[0], "", "[Curves, tables and pictures to play with](../report.html)", ""] if shown else []
+    lines += [*bands(verdict), *deltas(verdict), *points_table(board), *controls_table(board)]
+    if len(shown) > 1:
+        lines += ["## Plots", "", *(line for plot in shown[1:] for line in (plot, ""))]
+    lines += gaps(board)
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from bench.report.board import Board, read_boards
 from bench.report.markdown import index, page
-from bench.report.plots import draw, styles
+from bench.report.page.write import refuse_committed, write_page
+from bench.report.plots import draw_board
+from bench.report.published.table import POINTS, find_folder, read_points
 from bench.report.ranking import judge
 from bench.store.atomic import write_bytes
 
@@ -16,12 +18,13 @@ TEXTS = (".md", ".html", ".csv", ".json")
 """Compared byte by byte; pictures depend on the drawing library's version too, so that only their presence is."""
 
 
-def write_report(stores: Sequence[Path], out: Path) -> list[Path]:
+def write_report(stores: Sequence[Path], out: Path, photographs: bool = False) -> list[Path]:
     """Write leaderboards and plots of everything in the stores.
 
     Args:
         stores: Result stores.
-        out: Folder for ``leaderboard.md`` and one folder a board.
+        out: Folder for ``leaderboard.md``, ``report.html`` and one folder a board.
+        photographs: Put photographs into ``report.html``; such a page must not be committed.
 
     Returns:
         The files written, the index first.
@@ -29,33 +32,53 @@ def write_report(stores: Sequence[Path], out: Path) -> list[Path]:
     Raises:
         BenchError: There is nothing to report, or rows that no board can hold together.
     """
-    return write_boards(read_boards(stores), out)
+    return write_boards(read_boards(stores), stores, out, photographs)
 
 
-def write_boards(boards: Sequence[Board], out: Path) -> list[Path]:
-    """Write the report of boards that were read; see ``write_report``."""
+def write_boards(
+    boards: Sequence[Board],
+    stores: Sequence[Path],
+    out: Path,
+    photographs: bool = False,
+    earlier: Path | None = None,
+) -> list[Path]:
+    """Write the report of boards that were read; see ``write_report``.
+
+    Args:
+        boards: As read from the stores.
+        stores: The stores.
+        out: Folder of the report.
+        photographs: As in ``write_report``.
+        earlier: Folder of a report whose pictures are taken over where they show the same; ``out`` by default.
+    """
+    if photographs:
+        refuse_committed(out)
     verdicts = [judge(board) for board in boards]
-    style = styles([entrant.label for board in boards for entrant in board.entrants])
+    place = find_folder(stores)
+    published = read_points(place / POINTS) if place is not None else []
     written = [out / "leaderboard.md"]
     for verdict in verdicts:
         board = verdict.board
         folder = out / board.folder
-        plots = draw(board, style, folder / "rd")
-        written += [folder / "leaderboard.md", *plots]
-        write_bytes(folder / "leaderboard.md", page(verdict, "rd.svg" if plots else None).encode())
+        plots = draw_board(verdict, folder, published)
+        written += [folder / "leaderboard.md", *(path for files in plots.values() for path in files)]
+        write_bytes(folder / "leaderboard.md", page(verdict, plots).encode())
+    written.append(write_page(verdicts, stores, out, published, photographs, earlier))
     write_bytes(written[0], index(verdicts).encode())
     return written
 
 
-def find_stale(boards: Sequence[Board], out: Path) -> list[str]:
+def find_stale(boards: Sequence[Board], stores: Sequence[Path], out: Path, photographs: bool = False) -> list[str]:
     """Say how a written report differs from what its stores give now; empty where it does not.
 
     Args:
         boards: As read from the stores.
+        stores: The stores.
         out: Folder of the report.
+        photographs: Whether its ``report.html`` should hold photographs.
     """
     with tempfile.TemporaryDirectory() as name:
-        new = {path.relative_to(name): path for path in write_boards(boards, Path(name))}
+        new = {path.relative_to(name): path for path in write_boards(boards, stores, Path(name), photographs, out)}
         old = {path.relative_to(out) for path in out.rglob("*") if path.suffix in (*TEXTS, ".png", ".svg")}
         found = [f"{out / path} is missing" for path in sorted(set(new) - old)]
         folders = {Path(board.folder) for board in boards}

@@ -18,7 +18,6 @@ from bench.errors import BenchError
 from bench.report import ranking
 from bench.report.admit import refuse_mixture
 from bench.report.board import Board, read_boards
-from bench.report.plots import COLOURS, FIRST, styles
 from bench.report.ranking import judge
 from bench.report.write import write_report
 
@@ -82,7 +81,7 @@ def test_regeneration_gives_the_same_bytes(store: Path, tmp_path: Path) -> None:
         files = write_report([store], tmp_path / name)
         digests.append([(p.relative_to(tmp_path / name), hashlib.sha256(p.read_bytes()).hexdigest()) for p in files])
     assert digests[0] == digests[1]
-    assert {path.suffix for path, _ in digests[0]} == {".md", ".png", ".svg"}
+    assert {path.suffix for path, _ in digests[0]} == {".html", ".md", ".png", ".svg"}
 
 
 def test_the_plot_has_one_panel_a_metric_with_an_arrow(store: Path, tmp_path: Path) -> None:
@@ -96,7 +95,7 @@ def test_an_encoder_that_sees_y_is_ranked_apart(store: Path, tmp_path: Path) -> 
     next(entrant for entrant in frame.entrants if entrant.label == "toy").encoder_sees_y = True
     from bench.report.markdown import page
 
-    text = page(judge(frame, 100), None)
+    text = page(judge(frame, 100), {})
     above, _, below = text.partition("Upper bounds: the encoder sees y")
     assert "| blind |" in above and "| toy |" not in above
     assert row_of(below, "toy")[0] == "–"
@@ -110,7 +109,7 @@ def test_untrained_weights_are_barred(store: Path) -> None:
     toy.random_init = True
     verdict = judge(board, 100)
     assert verdict.of("toy").place == 0 and all("toy" not in band.places for band in verdict.bands)
-    assert "toy has no place: its weights are untrained." in page(verdict, None)
+    assert "toy has no place: its weights are untrained." in page(verdict, {})
 
 
 def test_partial_sets_are_shown_apart_and_never_ranked(sweep: Sweep, tmp_path: Path, monkeypatch: Any) -> None:
@@ -222,12 +221,6 @@ def test_a_curve_of_two_encoder_versions_says_so(sweep: Sweep, tmp_path: Path, m
 
 def _boards(place: Path) -> list[Board]:
     return read_boards([place / "runs"]) if (place / "runs").is_dir() else []
-
-
-def test_colours_stay_with_their_codec() -> None:
-    few, many = styles(["jpeg", "zz"]), styles(["aa", "jpeg", "ndic:b18", "zz"])
-    assert few["jpeg"] == many["jpeg"] and few["ndic:b18"] == many["ndic:b18"]
-    assert len(set(many.values())) == len(many) and len(FIRST) <= len(COLOURS)
 
 
 def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""Plots: one look for a codec everywhere, labels apart, the same bytes every time, published points hollow."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.registry import methods
+from bench.report.board import read_boards
+from bench.report.colours import COLOURS, DASHES, MARKERS, PREFERRED, look_of
+from bench.report.plots import draw_board
+from bench.report.plots.canvas import spread
+from bench.report.plots.sections import share
+from bench.report.published.table import PublishedPoint
+from bench.report.ranking import judge
+
+Sweep = Callable[..., Any]
+
+
+def test_a_look_depends_on_the_name_alone() -> None:
+    assert look_of("ndic", "b18") == look_of("ndic", "b18")
+    assert look_of("ndic", "b18").colour == look_of("ndic", "b17").colour
+    assert look_of("ndic", "b18") != look_of("ndic", "b17") != look_of("ndic", "b17", "(paper)")
+    assert look_of("of-a-plug-in", "base") == look_of("of-a-plug-in", "base")
+    for look in (look_of(name, "base") for name in [*methods, "plug-in", "Ünïcode"]):
+        assert look.colour < len(COLOURS) and look.marker < len(MARKERS) and look.dash < len(DASHES)
+    learned = ("balle2018", "ndic", "ldmic", "atn", "dsin", "balle2017")
+    assert len({PREFERRED[name][0] for name in learned}) == len(learned)
+
+
+@pytest.mark.parametrize("wanted", [[0.5, 0.5, 0.5], [0.0, 0.01, 0.9], [0.98, 0.99, 1.0], [0.2]])
+def test_labels_are_pushed_apart_and_stay_inside(wanted: list[float]) -> None:
+    places = spread(wanted, 0.1)
+    assert all(b - a > 0.099 for a, b in zip(places, places[1:], strict=False))
+    assert min(places) >= -1e-9 and max(places) <= 1 + 1e-9
+
+
+def point(metric: str, value: float, bpp: float) -> PublishedPoint:
+    return PublishedPoint(
+        "Paper", "toyset", "128x256", metric, "as told", bpp, "estimated", value, "MSE", "a-source", "table", "exact"
+    )
+
+
+def test_every_plot_is_drawn_and_drawn_again_alike(sweep: Sweep, tmp_path: Path) -> None:
+    sweep("Toy", controls=True)
+    sweep("Blind")
+    verdict = judge(read_boards([tmp_path / "runs"])[0], 200)
+    published = [point("psnr", 20.0, 0.1), point("psnr", 22.0, 0.4), point("fid", 9.0, 0.1)]
+    digests = []
+    for name in ("a", "b"):
+        made = draw_board(verdict, tmp_path / name, published)
+        files = [file for pair in made.values() for file in pair]
+        digests.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
+    assert digests[0] == digests[1] and len(digests[0]) == 2 * len(made)
+    assert list(made) == [
+        "Rate-distortion curves",
+        "Side-information controls",
+        "Where the bits go",
+        "Published points",
+    ]
+    text = {file.stem: file.read_text() for pair in made.values() for file in pair if file.suffix == ".svg"}
+    assert "another scene's y" in text["controls"] and "grey y" in text["controls"]
+    assert "container" in text["sections"] and "means" in text["sections"]
+    assert "a-source: PSNR (dB) ↑ better" in text["published"] and "FID" not in text["published"]
+    assert len(re.findall("Paper", text["published"])) == 1
+
+
+def test_parts_of_the_file_add_up(sweep: Sweep, tmp_path: Path) -> None:
+    sweep("Toy")
+    for own in read_boards([tmp_path / "runs"])[0].entrants[0].plain:
+        pixels = 32 * 64
+        assert sum(own.parts.values()) == pytest.approx(own.bpp * pixels)
+        assert own.parts["means"] == pytest.approx(own.bpp_payload * pixels)
+        assert share(own, "container") + share(own, "means") == pytest.approx(100)
