@@ -115,8 +115,7 @@ class ContextCoder(LatentCoder):
     def ideal(self, latent: Tensor) -> float:
         """Bits of a latent under the integer tables, without the coder's overhead."""
         walk = self._dry(latent)
-        hyper = ideal_bits(*self._symbols(self.hyper.down(latent)))
-        return hyper + ideal_bits(walk.symbols, walk.index, self.gaussian)
+        return self.hyper_bits(latent) + ideal_bits(walk.symbols, walk.index, self.gaussian)
 
     def estimate(self, latent: Tensor) -> Tensor:
         """Bits ``(1,)`` of a latent by the continuous likelihoods, at the values that the decoder will know."""
