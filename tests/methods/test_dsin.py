@@ -379,3 +379,32 @@ def test_targets_stand_in_the_rate_points() -> None:
     spine = recipe.training(path.parents[1] / "ndic" / "recipe.toml", "b18", "small")
     assert (how.batch * how.steps, how.augment) == (spine.batch * spine.steps, spine.augment)
     assert how.batch % len(targets) == 0
+
+
+def test_paper_preset_trains_saves_loads_codes_and_decodes(tmp_path: Path) -> None:
+    """Two steps on a small crop; then a file of the published size, written and read."""
+    info = bench.codec_info("dsin", "paper")
+    torch.manual_seed(0)
+    network = DsinCodec.build(info)
+    assert isinstance(network, Dsin)
+    network.train()
+    optimiser = torch.optim.Adam(network.parameters(), 1e-4)
+    x, y = pictures(1, 64, 96).float() / 255, pictures(1, 64, 96).roll(5, 3).float() / 255
+    running = network.encoder[0][1].running_mean.clone()
+    losses, how = [], Training(1, 2, 1e-4)
+    for _ in range(2):
+        optimiser.zero_grad()
+        items = network.item_losses(network(x, y, torch.zeros(1, dtype=torch.long)), x, y, torch.tensor([0.02]), how)
+        items["loss"].sum().backward()
+        optimiser.step()
+        losses.append(float(items["loss"]))
+    assert all(math.isfinite(loss) for loss in losses)
+    assert not torch.equal(network.encoder[0][1].running_mean, running)
+    path = tmp_path / "paper.safetensors"
+    DsinCodec.export(network.eval(), info, "r1", path)
+    codec = bench.load_codec("dsin", "paper", rate="r1", weights=path).prepare()
+    pair = pictures(1, 40, 56)
+    payloads = codec.encode(pair)
+    assert codec.decode(payloads, pair.roll(3, 3)).shape == pair.shape
+    estimate = float(codec.estimate_bits(pair)[0])
+    assert 0.98 * estimate <= payloads[0].bits <= 1.03 * estimate + 48
