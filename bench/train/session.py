@@ -171,7 +171,7 @@ def train(
     if start is not None:
         target.codec.warm(model, start)
     trainer = Trainer(Job(model, how, lambdas, sets, folder, device, val=held_out))
-    if not trainer.restore() and start == target.shipped and target.log.is_file():
+    if not trainer.restore() and start == target.shipped and target.log.is_file() and not how.by_epochs:
         shutil.copyfile(target.log, folder / "log.csv")
         trainer.step = last_step(target.log) or 0
     done = trainer.run(seconds, report)

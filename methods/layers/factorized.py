@@ -29,13 +29,21 @@ class RateBottleneck(nn.Module):
         rates: Number of rate points.
         filters: Widths of the cumulative's layers.
         centred: Quantise around learned medians; NDIC's release rounds plainly.
+        noise: In training what follows gets the values with uniform noise, as Ballé et al. and NDIC publish, and
+            not the rounded ones; by default where nothing is centred.
     """
 
     def __init__(
-        self, channels: int, rates: int, filters: tuple[int, ...] = (3, 3, 3, 3), centred: bool = True
+        self,
+        channels: int,
+        rates: int,
+        filters: tuple[int, ...] = (3, 3, 3, 3),
+        centred: bool = True,
+        noise: bool | None = None,
     ) -> None:
         super().__init__()
         self.channels, self.rates, self.centred = channels, rates, centred
+        self.noise = not centred if noise is None else noise
         self.density = EntropyBottleneck(channels * rates, filters=filters)
 
     def medians(self, rate: int) -> Tensor:
@@ -45,7 +53,7 @@ class RateBottleneck(nn.Module):
         return centre.view(1, -1, 1, 1)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Straight-through rounding for what follows; the rate is that of additive noise in training, else of it.
+        """Quantise, straight-through where training does not do it by noise; the rate in training is that of noise.
 
         Args:
             z: ``(N, C, h, w)``, N a multiple of the number of rate points.
@@ -58,7 +66,7 @@ class RateBottleneck(nn.Module):
         rounded = folded + (torch.round(folded - centre) + centre - folded).detach()
         noisy = folded + torch.rand_like(folded) - 0.5 if self.training else rounded
         bits = -torch.log2(self._likelihood(noisy)).reshape(z.shape[0], -1).sum(1)
-        return rounded.reshape(z.shape), bits
+        return (noisy if self.noise else rounded).reshape(z.shape), bits
 
     def continuous_bits(self, w: Tensor) -> Tensor:
         """Bits ``(N,)`` that the density gives to the unquantised values ``w`` (NDIC's h_y and w)."""

@@ -38,7 +38,7 @@ class FactorizedPrior(nn.Module):
         self.latent = RateBottleneck(channels, rates, filters, centred)
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Training: ``y`` quantised straight-through, and bits ``(N,)``."""
+        """``y`` quantised as :class:`RateBottleneck` does it, and bits ``(N,)``."""
         quantised: tuple[Tensor, Tensor] = self.latent(y)
         return quantised
 
@@ -60,13 +60,14 @@ class HyperPrior(nn.Module):
     ) -> None:
         super().__init__()
         self.means = form in ("small", "joint")
+        self.noise = not self.means
         if form == "small":
             self.down, self.up = hyper.small(channels, width, hyper_channels)
         elif form == "joint":
             self.down, self.up = hyper.joint(channels, hyper_channels)
         else:
             self.down, self.up = hyper.published(channels, hyper_channels, ndic=form == "ndic")
-        self.latent = RateBottleneck(hyper_channels, rates, filters, centred=form != "ndic")
+        self.latent = RateBottleneck(hyper_channels, rates, filters, form != "ndic", self.noise)
         self.bound = LowerBound(SCALE_BOUND)
 
     def gaussian(self, z: Tensor) -> Gaussian:
@@ -79,9 +80,10 @@ class HyperPrior(nn.Module):
         return Gaussian(mean, self.bound(scale))
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """``y`` quantised straight-through around its mean, and bits ``(N,)`` of both latents.
+        """``y`` quantised around its mean, and bits ``(N,)`` of both latents.
 
-        In training the bits are those of additive noise, in evaluation those of the rounded values.
+        In training the bits are those of additive noise, in evaluation those of the rounded values. The forms without
+        means also hand on noise in training, as Ballé et al. and NDIC publish; the others round straight-through.
         """
         z, bits_z = self.latent(self.down(y).float())
         mean, scale = (part.float() for part in self.gaussian(z))
@@ -89,7 +91,7 @@ class HyperPrior(nn.Module):
         rounded = y + (torch.round(residual) - residual).detach()
         noisy = residual + torch.rand_like(residual) - 0.5 if self.training else torch.round(residual)
         bits_y = -torch.log2(_interval(noisy, scale)).flatten(1).sum(1)
-        return rounded, bits_z + bits_y
+        return mean + noisy if self.noise else rounded, bits_z + bits_y
 
     def unquantised_bits(self, y: Tensor) -> Tensor:
         """Bits ``(N,)`` that NDIC's loss charges for the side view's own latent, nothing being rounded."""
