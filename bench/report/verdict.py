@@ -105,8 +105,7 @@ class Verdict:
         Raises:
             KeyError: No codec of that label is on the board.
         """
-        return next((j for j in self.everyone if j.entrant.label == label), None) or _none(label)
-
-
-def _none(label: str) -> Judged:
-    raise KeyError(label)
+        for one in self.everyone:
+            if one.entrant.label == label:
+                return one
+        raise KeyError(label)
