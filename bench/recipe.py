@@ -192,6 +192,19 @@ def publish_digest(path: Path, variant: str, preset: str, key: str, digest: str)
     read.cache_clear()
 
 
+def steps_taken(log: Path) -> int | None:
+    """Step of the last row of a training's log; None where there is no log, or none yet."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    return int(float(lines[-1].split(",")[0])) if len(lines) > 1 else None
+
+
+def unfinished(path: Path, variant: str, preset: str) -> tuple[int, int] | None:
+    """Steps behind the weights that cover all rate points and steps of the recipe; None where none are missing."""
+    steps = training(path, variant, preset).steps
+    taken = steps_taken(path.parent / "weights" / Path(weights_name(variant, preset, None)).with_suffix(".csv"))
+    return (taken, steps) if taken is not None and taken < steps else None
+
+
 def weights_name(variant: str, preset: str, rate: str | None) -> str:
     """File name of a set of weights; ``rate`` is None where one file covers all rate points."""
     return f"{variant}-{preset}{'' if rate is None else '-' + rate}.safetensors"

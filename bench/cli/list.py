@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import click
 
+from bench.codec import Method
 from bench.errors import BenchError
 
 
@@ -46,11 +47,22 @@ def _methods() -> None:
                     *(["encoder sees y"] if info.encoder_sees_y else []),
                     *(["draws noise"] if info.stochastic else []),
                     *([f"needs {r}" for r in info.requires if find_spec(r) is None]),
+                    *_training(method, variant),
                 ]
                 rows.append((full, ", ".join(presets), points, info.title or method.title, ", ".join(marks)))
         except BenchError as error:
             rows.append((name, "", "", f"not available: {error}", ""))
     _table("Methods (--method)", ("name", "presets", "rates", "title", "notes"), rows)
+
+
+def _training(method: Method, variant: str) -> list[str]:
+    """A note on shipped weights whose training is not finished."""
+    from bench import recipe
+
+    if method.recipe is None or "small" not in method.presets_of(variant):
+        return []
+    left = recipe.unfinished(method.recipe, variant, "small")
+    return [f"trained for {left[0]:,} of {left[1]:,} steps"] if left else []
 
 
 def _metrics() -> None:

@@ -36,9 +36,3 @@ class Log:
                 writer.writeheader()
             writer.writerow({name: f"{row[name]:.6g}" for name in self.columns})
         return row
-
-
-def last_step(path: Path) -> int | None:
-    """Step of a log's last row; None where there is no log, or none yet."""
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return int(float(lines[-1].split(",")[0])) if len(lines) > 1 else None

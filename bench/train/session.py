@@ -14,7 +14,6 @@ from bench.errors import BenchError
 from bench.loading import codec_info, find_method
 from bench.registry import import_target
 from bench.train.batches import Pairs
-from bench.train.log import last_step
 from bench.train.loop import Job, Trainer
 
 DEFAULT_DATA = "synthdrive:train1200,kitti-mini:train"
@@ -101,8 +100,8 @@ def pending(preset: str = "small") -> list[Target]:
         for variant in method.variants:
             if preset in recipe.read(method.recipe)["variants"][variant]:
                 target = find_target(name, variant, preset, None)
-                digest, steps = target.info.rates[0].sha256, recipe.training(method.recipe, variant, preset).steps
-                if digest is None or not target.shipped.is_file() or (last_step(target.log) or steps) < steps:
+                absent = target.info.rates[0].sha256 is None or not target.shipped.is_file()
+                if absent or recipe.unfinished(method.recipe, variant, preset):
                     targets.append(target)
     return targets
 
@@ -173,7 +172,7 @@ def train(
     trainer = Trainer(Job(model, how, lambdas, sets, folder, device, val=held_out))
     if not trainer.restore() and start == target.shipped and target.log.is_file() and not how.by_epochs:
         shutil.copyfile(target.log, folder / "log.csv")
-        trainer.step = last_step(target.log) or 0
+        trainer.step = recipe.steps_taken(target.log) or 0
     done = trainer.run(seconds, report)
     target.codec.export(trainer.result(), target.info, target.rate, folder / target.shipped.name)
     return done

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import bench
+from bench import recipe
 from bench.cli.main import main
 from bench.train import loop, session
 
@@ -57,18 +58,19 @@ def test_unfinished_weights_are_published_and_gone_on_with(
     """What is committed, weights and log, is enough for another machine to take the remaining steps."""
     target = session.find_target("balle2017", None, "small", None)
     monkeypatch.setattr(session.Target, "shipped", property(lambda self: tmp_path / "weights" / "w.safetensors"))
-    monkeypatch.setattr(session.recipe, "publish_digest", lambda *arguments: None)
+    monkeypatch.setattr(recipe, "publish_digest", lambda *arguments: None)
     monkeypatch.setattr(loop.Trainer.run, "__defaults__", (2,))  # a log line every other step
     rows: list[dict[str, float]] = []
     assert not session.train(target, folder, tmp_path / "first", "cpu", 1e-9, False, rows.append)
     assert session.train(target, folder, tmp_path / "first", "cpu", None, True, rows.append, steps=4)
     session.publish(target, tmp_path / "first")
     assert [row["step"] for row in rows] == [2, 4]
-    assert session.last_step(target.log) == 4
+    assert recipe.steps_taken(target.log) == 4
+    monkeypatch.setattr(recipe, "unfinished", lambda path, *named: (4, 12000) if "2017" in str(path) else None)
     assert target.label in [other.label for other in session.pending()]
     assert session.train(target, folder, tmp_path / "second", "cpu", None, True, rows.append, steps=6)
     assert [row["step"] for row in rows] == [2, 4, 6]
-    assert session.last_step(tmp_path / "second" / "log.csv") == 6
+    assert recipe.steps_taken(tmp_path / "second" / "log.csv") == 6
 
 
 def test_one_of_method_and_queue(capsys: pytest.CaptureFixture[str]) -> None:
