@@ -75,7 +75,7 @@ def ndic(variant: str) -> KeyMap:
 
     That decoder ran ``deconv2`` in the place of ``deconv3``, which lies in the files and was never trained.
     """
-    hyperprior, release = variant.startswith("b18"), variant.endswith("-release")
+    hyperprior, release = variant.startswith("b18"), "-release" in variant
     entries = views()
     if release:
         for leaf in ("weight", "bias"):

@@ -20,6 +20,7 @@ import bench
 from bench.errors import BenchError, MissingWeights
 from methods.layers import adopt, checkpoint, density_keys
 from methods.layers.latent_codec import LatentCodec
+from methods.ndic import official
 from methods.ndic.codec import NDICCodec
 
 FADE = {"scale": {"deconv4.weight": 0.0115}, "add": {"deconv4.bias": 0.5}}
@@ -431,3 +432,9 @@ def test_keys_of_both_compressai_generations(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(density_keys, "_lists", lambda lists=lists: lists)
         assert density_keys.installed(old) == density_keys.installed(new) == spelled
         assert density_keys.installed("g_a.1.beta") == "g_a.1.beta"
+
+
+@pytest.mark.parametrize("variant", ["b17", "b18", "b17-release", "b18-release"])
+def test_weights_trained_for_ms_ssim_have_the_keys_of_their_architecture(variant: str) -> None:
+    plain, other = official.ndic(variant), official.ndic(f"{variant}-ms-ssim")
+    assert plain.entries.keys() == other.entries.keys() and plain.ignored == other.ignored
