@@ -61,7 +61,7 @@ def kernel_interval(first: Array, second: Array, scenes: Sequence[str]) -> tuple
 
 
 def _offsets(distance: Callable[[npt.NDArray[np.intp]], float], scenes: Sequence[str]) -> tuple[float, float] | None:
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     names, owner = np.unique(np.asarray(scenes), return_inverse=True)
     n, m = len(names), len(names) // 2
@@ -75,5 +75,5 @@ def _offsets(distance: Callable[[npt.NDArray[np.intp]], float], scenes: Sequence
         values.append(distance(np.flatnonzero(chosen[owner])))
     scale = np.sqrt(m / n) / np.sqrt(1.0 - m / n)
     # A hundred draws give a deviation to a twentieth, but no 2.5 % tail: the tails are Student's.
-    half = float(t.ppf((1.0 + LEVEL) / 2.0, n - 1) * scale * np.std(values, ddof=1))
+    half = float(stdtrit(n - 1, (1.0 + LEVEL) / 2.0) * scale * np.std(values, ddof=1))
     return -half, half

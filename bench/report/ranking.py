@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -56,7 +57,7 @@ def judge(board: Board, replicates: int = REPLICATES) -> Verdict:
     anchor = None if board.partial else find_anchor(board)
     against = curves(anchor, compared, draws) if anchor is not None else {}
     ground = Ground(board, draws, averaged, compared, RANKED[0], against)
-    with ThreadPoolExecutor() as pool:  # numpy's long loops run outside the interpreter's lock
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy's long loops run outside the interpreter's lock
         parts = list(pool.map(partial(judge_entrant, ground), [one for one in board.entrants if one.plain]))
     able = [one for one in parts if not _apart(one.judged) and not one.judged.entrant.barred]
     bands = [

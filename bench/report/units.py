@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -87,7 +88,7 @@ def read_stores(stores: Sequence[Path]) -> Store:
     if not folders:
         names = ", ".join(map(str, stores))
         raise BenchError(f"There are no results in {names}; `bench run --method jpeg,copy-y` makes some.")
-    with ThreadPoolExecutor() as pool:  # parquet is read outside the interpreter's lock
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # parquet is read outside the interpreter's lock
         read = list(pool.map(_read_unit, folders))
         units = pa.concat_tables([table for table, _ in read], promote_options="default").to_pandas()
         units = pd.concat([units, pd.DataFrame([about for _, about in read])], axis=1)

@@ -98,12 +98,12 @@ def resample(draws: Draws, sums: Array) -> Array:
 @lru_cache(maxsize=64)
 def tails(scenes: int, level: float = LEVEL) -> tuple[float, float]:
     """Percentiles (0 to 1) of the replicates that make an interval of the given level with G scenes."""
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit  # scipy.stats takes a second to import
 
     tail = (1.0 - level) / 2.0
     if scenes < 2:
         return math.nan, math.nan
-    low = float(norm.cdf(math.sqrt(scenes / (scenes - 1)) * t.ppf(tail, scenes - 1)))
+    low = float(ndtr(math.sqrt(scenes / (scenes - 1)) * stdtrit(scenes - 1, tail)))
     return low, 1.0 - low
 
 
