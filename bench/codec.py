@@ -188,6 +188,19 @@ class Codec(ABC):
             BitstreamError: The bytes are damaged.
         """
 
+    def decode_float(self, payloads: Sequence[Payload], y: Tensor) -> Tensor | None:
+        """Reconstruct without the pixel boundary, to measure what clamping and rounding do; None without one.
+
+        Args:
+            payloads: As in :meth:`decode`.
+            y: As in :meth:`decode`.
+
+        Returns:
+            Float ``(N, 3, H, W)`` on the CPU, 0 … 1 in full scale but neither clamped nor rounded: :meth:`decode` gives
+            its clamp, times 255, rounded.
+        """
+        return None
+
     def analyse_side(self, y: Tensor) -> object:
         """Do all work that depends on ``y`` alone, uncached; the runner times it. None where there is none.
 

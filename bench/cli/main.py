@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "bench.cli.compare:command",
         "Compare two stores or two codecs, with intervals and an exit code.",
     ),
+    "show": ("bench.cli.show:command", "Draw one item as decoded by every codec: a contact sheet."),
+    "published": ("bench.cli.published:command", "Measure what other conventions do to published figures."),
     "score": ("bench.cli.score:command", "Score pictures that another framework decoded."),
     "encode": ("bench.cli.encode:command", "Compress one picture into a file."),
     "decode": ("bench.cli.decode:command", "Decode a file with the help of its side view."),

@@ -10,6 +10,7 @@ from bench.report.board import Board, read_boards
 from bench.report.markdown import index, page
 from bench.report.page.write import refuse_committed, write_page
 from bench.report.plots import draw_board
+from bench.report.published.page import published_page
 from bench.report.published.table import POINTS, find_folder, read_points
 from bench.report.ranking import judge
 from bench.store.atomic import write_bytes
@@ -63,6 +64,9 @@ def write_boards(
         plots = draw_board(verdict, folder, published)
         written += [folder / "leaderboard.md", *(path for files in plots.values() for path in files)]
         write_bytes(folder / "leaderboard.md", page(verdict, plots).encode())
+    if place is not None:
+        write_bytes(out / "published.md", published_page(place).encode())
+        written.append(out / "published.md")
     written.append(write_page(verdicts, stores, out, published, photographs, earlier))
     write_bytes(written[0], index(verdicts).encode())
     return written

@@ -167,6 +167,11 @@ class LatentCodec(Codec):
     @torch.inference_mode()
     def decode(self, payloads: Sequence[Payload], y: Tensor, noise: Sequence[int] | None = None) -> Tensor:
         """See :meth:`bench.codec.Codec.decode`."""
+        return self.decode_float(payloads, y).clamp(0, 1).mul(255).round().to(torch.uint8)
+
+    @torch.inference_mode()
+    def decode_float(self, payloads: Sequence[Payload], y: Tensor) -> Tensor:
+        """See :meth:`bench.codec.Codec.decode_float`."""
         self._need_ready()
         self._need_size(y)
         height, width = y.shape[-2:]
@@ -176,8 +181,7 @@ class LatentCodec(Codec):
         weight = next(self._model.parameters())
         latent = torch.cat(latents).to(weight.device, weight.dtype)
         rate = torch.full((len(payloads),), self._rate_index, device=weight.device)
-        picture = self._model.synthesise(latent, rate, self.analyse_side(y))[..., :height, :width]
-        return picture.clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
+        return self._model.synthesise(latent, rate, self.analyse_side(y))[..., :height, :width].cpu()
 
     @torch.inference_mode()
     def analyse_side(self, y: Tensor) -> Any:

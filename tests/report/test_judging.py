@@ -89,7 +89,7 @@ def test_bands_hold_the_value_at_their_upper_rate(whole: Path) -> None:
         value = one.at["psnr", rate]
         assert below.values["psnr"] < value.value < above.values["psnr"] and value.low < value.value < value.high
     assert one.ends == set()
-    text = page(verdict, None)
+    text = page(verdict, {})
     assert f"| good | side view | 1 | {interval(one.at['psnr', 0.05], 2)} |" in text
 
 
@@ -98,7 +98,7 @@ def test_a_short_curve_holds_its_last_value_and_says_so(tmp_path: Path) -> None:
     verdict = verdict_of(tmp_path / "runs", 500)
     one = verdict.of("good")
     assert one.ends == {0.2} and one.at["psnr", 0.2].value == pytest.approx(one.entrant.plain[-1].values["psnr"])
-    assert f"{interval(one.at['psnr', 0.2], 2)} †" in page(verdict, None)
+    assert f"{interval(one.at['psnr', 0.2], 2)} †" in page(verdict, {})
 
 
 def test_gain_and_loss_have_intervals(whole: Path) -> None:
@@ -121,7 +121,7 @@ def test_an_edited_row_is_named_and_its_unit_left_out(store: Path) -> None:
     (absent,) = verdict.board.absent
     assert absent == ("good", "r3", "none", "edited", "row 4 (00002_0) of items.parquet is not what the run wrote")
     assert verdict.of("good").place == 0 and all("good" not in band.places for band in verdict.bands)
-    text = page(verdict, None)
+    text = page(verdict, {})
     assert "good has no place: r3 is missing from its curve." in text and "**without r3**" in text
     assert any("good r3 (none) is left out: row 4 (00002_0)" in line for line in warnings([verdict.board]))
 
@@ -157,7 +157,7 @@ def test_absent_digests_are_counted(store: Path) -> None:
     path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "digests"}))
     board = read_boards([store])[0]
     assert board.unsealed == 1 and board.absent == []
-    assert "1 units carry no digests" in page(judge(board, 100), None)
+    assert "1 units carry no digests" in page(judge(board, 100), {})
     assert warnings([board]) == ["made: 1 units carry no digests; an edit in them would not be noticed"]
 
 
@@ -170,7 +170,7 @@ def test_a_removed_rate_point_costs_the_place(store: Path, rate: str, declared: 
     (unit(store, "good", rate) / "run.json").unlink()
     verdict = verdict_of(store, 200)
     assert verdict.of("good").entrant.missing == (rate,) and verdict.of("good").place == 0
-    assert f"good has no place: {rate} is missing from its curve." in page(verdict, None)
+    assert f"good has no place: {rate} is missing from its curve." in page(verdict, {})
     assert f"made: good has no place: {rate} is missing from its curve" in warnings([verdict.board])
 
 
@@ -218,7 +218,7 @@ def test_estimated_bits_are_ranked_apart(store: Path) -> None:
     verdict = verdict_of(store, 200)
     (one,) = verdict.estimated
     assert one.entrant.label == "good" and one.place == 0 and one.deltas["psnr"].bd_rate.value < 0
-    text = page(verdict, None)
+    text = page(verdict, {})
     assert "Estimated bits only" in text and "**estimated bits**" in text
     assert all("good" not in band.places for band in verdict.bands)
 
@@ -230,7 +230,7 @@ def test_repetitions_widen_no_interval_and_stand_apart(tmp_path: Path) -> None:
     assert (
         point.repetitions == 3 and 0 < point.spread["psnr"] < point.intervals["psnr"].high - point.intervals["psnr"].low
     )
-    text = page(verdict, None)
+    text = page(verdict, {})
     assert "## Spread between repetitions" in text and f"| balle2018 | r1 | 3 | {point.spread['psnr']:.3f} |" in text
 
 
@@ -239,11 +239,12 @@ def test_one_scene_gives_values_without_intervals(tmp_path: Path) -> None:
     verdict = verdict_of(tmp_path / "runs")
     assert verdict.replicates == 0 and not verdict.of("good").deltas["psnr"].bd_rate.has_interval
     assert not math.isnan(verdict.of("good").deltas["psnr"].bd_rate.value)
-    assert "There are no intervals: the set has one scene." in page(verdict, None)
+    assert "There are no intervals: the set has one scene." in page(verdict, {})
 
 
 def test_the_index_and_the_page_are_the_same_bytes_every_time(whole: Path, tmp_path: Path) -> None:
     texts = [
-        [p.read_bytes() for p in write_report([whole], tmp_path / name) if p.suffix == ".md"] for name in ("a", "b")
+        [p.read_bytes() for p in write_report([whole], tmp_path / name) if p.name == "leaderboard.md"]
+        for name in ("a", "b")
     ]
     assert texts[0] == texts[1] and len(texts[0]) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
@@ -15,6 +15,7 @@ from bench.report.page.units import UnitFolder, item_values
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from bench.codec import Codec
     from bench.data import PairSet
@@ -79,6 +80,29 @@ class Decoder:
             return None, f"{entrant.label}: {codec}"
         self._left -= cost
         return self._anew(codec, entrant, point, item)
+
+    def pair_of(self, entrant: Entrant, point: Point, items: Sequence[str]) -> tuple[Tensor, Tensor | None]:
+        """Reconstructions of items, uint8 ``(N, 3, H, W)``, and their float form where the codec gives it.
+
+        Raises:
+            BenchError: The codec is not here, or is another than was measured.
+        """
+        import torch
+
+        codec = self._codec(entrant, point, self.units[point.key])
+        if isinstance(codec, str):
+            raise BenchError(f"{entrant.label} {point.rate} on {self.board.name}: {codec}")
+        made, exact = [], []
+        for item in items:  # one at a time, as the pictures that are shown
+            picture, why = self._anew(codec, entrant, point, item)
+            if picture is None:
+                raise BenchError(f"On {self.board.name}, {why}")
+            made.append(torch.from_numpy(picture)[None])
+            x, y = self.pairs.batch([self.pairs.ids.index(item)])
+            sharp = codec.decode_float(codec.encode(x, y if codec.info.encoder_sees_y else None), y)
+            if sharp is not None:
+                exact.append(sharp)
+        return torch.cat(made), torch.cat(exact) if exact else None
 
     def _shard(self, unit: UnitFolder, key: str) -> Any:
         if key not in self._shards:
