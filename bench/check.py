@@ -41,8 +41,8 @@ def fingerprint() -> str:
     return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} torch {torch.__version__.split('+')[0]}"
 
 
-def units() -> Iterator[tuple[CodecInfo, str]]:
-    """Every shipped codec in all variants, each at its second and its last but one rate point."""
+def codecs() -> Iterator[CodecInfo]:
+    """Every codec of this distribution that has a small preset, in all variants."""
     for name in methods:
         if methods.origin(name) != "dic-bench":
             continue
@@ -51,7 +51,14 @@ def units() -> Iterator[tuple[CodecInfo, str]]:
                 info = codec_info(name, "small", variant)
             except BenchError:
                 continue  # a variant without a small preset ships no weights
-            for index in sorted({min(1, len(info.rates) - 1), max(len(info.rates) - 2, 0)}):
+            yield info
+
+
+def units() -> Iterator[tuple[CodecInfo, str]]:
+    """Every codec with weights, or without networks, each at its second and its last but one rate point."""
+    for info in codecs():
+        for index in sorted({min(1, len(info.rates) - 1), max(len(info.rates) - 2, 0)}):
+            if not info.untrained:
                 yield info, info.rates[index].name
 
 
@@ -129,6 +136,7 @@ def run(report: Callable[[str], None]) -> tuple[Golden, list[str], list[str]]:
             if key in stored and stored[key] != now[key]
         ]
         notes = [f"{m} was not compared: {engine.reasons[m]}" for m, s in engine.statuses.items() if s != "ok"]
+        notes += [f"{i.full_name} was not compared: it has no weights yet" for i in codecs() if i.untrained]
         same_machine = stored.get("fingerprint") == now["fingerprint"]
         for info, rate in units():
             unit = f"{info.full_name} {rate}"

@@ -90,6 +90,11 @@ class CodecInfo:
         """``name:variant``, the form used in tables."""
         return f"{self.name}:{self.variant}"
 
+    @property
+    def untrained(self) -> bool:
+        """Whether the codec has networks and no weights yet: its recipe states no digest, and no file is there."""
+        return any(p.weights is not None and p.sha256 is None and not p.weights.is_file() for p in self.rates)
+
     def rate(self, name: str | None) -> RatePoint:
         """Return the rate point called ``name``; None is allowed where there is only one.
 

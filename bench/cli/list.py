@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import click
 
-from bench.codec import Method
+from bench.codec import CodecInfo, Method
 from bench.errors import BenchError
 
 
@@ -47,7 +47,7 @@ def _methods() -> None:
                     *(["encoder sees y"] if info.encoder_sees_y else []),
                     *(["draws noise"] if info.stochastic else []),
                     *([f"needs {r}" for r in info.requires if find_spec(r) is None]),
-                    *_training(method, variant),
+                    *_training(method, variant, info),
                 ]
                 rows.append((full, ", ".join(presets), points, info.title or method.title, ", ".join(marks)))
         except BenchError as error:
@@ -55,12 +55,14 @@ def _methods() -> None:
     _table("Methods (--method)", ("name", "presets", "rates", "title", "notes"), rows)
 
 
-def _training(method: Method, variant: str) -> list[str]:
-    """A note on shipped weights whose training is not finished."""
+def _training(method: Method, variant: str, info: CodecInfo) -> list[str]:
+    """A note on small weights that are absent, or whose training is not finished."""
     from bench import recipe
 
-    if method.recipe is None or "small" not in method.presets_of(variant):
+    if method.recipe is None or info.preset != "small":
         return []
+    if info.untrained:
+        return ["no weights yet"]
     left = recipe.unfinished(method.recipe, variant, "small")
     return [f"trained for {left[0]:,} of {left[1]:,} steps"] if left else []
 

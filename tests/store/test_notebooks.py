@@ -27,7 +27,6 @@ def test_the_pandas_example_gives_curves(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_duckdb_reads_the_store_as_pandas_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("duckdb")
     monkeypatch.chdir(ROOT)
     place: dict[str, object] = {}
     exec(code("duckdb"), place)
