@@ -64,7 +64,7 @@ def sides(own_folders: Path) -> tuple[Path, Path]:
     ("words", "says"),
     [
         (("run", "--method", "jpgg"), "There is no method 'jpgg'; did you mean jpeg?"),
-        (("run", "--method", "jpeg,ndic:b19"), "ndic has no variant 'b19'; choose one of b18, b17."),
+        (("run", "--method", "jpeg,ndic:b19"), "ndic has no variant 'b19'; choose one of b18, b17, b17-release, "),
         (("run", "--method", "nowhere.codec:Mine"), "'nowhere.codec:Mine' cannot be imported"),
         (("run", "--method", "json.decoder:JSONDecoder"), "is not a bench.codec.Codec"),
         (("run", "--method", ","), "--method names no method"),

@@ -151,7 +151,9 @@ def test_the_report_is_written_and_repeats_to_the_byte(swept: Any, place: Path) 
         assert code == 0 and str(out / "leaderboard.md") in printed
     folder = "synthdrive-check8-limit4"
     files = {p.relative_to(first).as_posix(): p.read_bytes() for p in first.rglob("*") if p.is_file()}
-    assert set(files) == {"leaderboard.md", *(f"{folder}/{name}" for name in ("leaderboard.md", "rd.png", "rd.svg"))}
+    names = ("rd", "controls", "plane", "sections", "time")
+    plots = {f"{folder}/{name}.{kind}" for name in names for kind in ("png", "svg")}
+    assert set(files) == {"leaderboard.md", "report.html", f"{folder}/leaderboard.md", *plots}
     assert files == {p.relative_to(second).as_posix(): p.read_bytes() for p in second.rglob("*") if p.is_file()}
     page = files[f"{folder}/leaderboard.md"].decode()
     assert "N = 4" in page and "Nothing on this page is ranked" in page and "no evidence about real photographs" in page

@@ -28,13 +28,14 @@ def command(stores: tuple[Path, ...], results: bool, out: Path, photographs: boo
 
     chosen = [*stores, *([Path("results")] if results else [])] or [Path("runs")]
     boards = read_boards(chosen)
+    written = [] if check else write_boards(boards, chosen, out, photographs)
+    stale = find_stale(boards, chosen, out, photographs) if check else []
     for text in warnings(boards):
         click.echo(f"Warning: {text}.", err=True)
+    for path in written:
+        click.echo(str(path))
     if not check:
-        for path in write_boards(boards, chosen, out, photographs):
-            click.echo(str(path))
         return 0
-    stale = find_stale(boards, chosen, out, photographs)
     for text in stale:
         click.echo(f"{text}.")
     if stale:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -102,7 +103,8 @@ class InstructionBound(Sound):
 
     def decode(self, payloads: Sequence[Payload], y: Tensor, noise: Sequence[int] | None = None) -> Tensor:
         seen = super().decode(payloads, y, noise)
-        return 255 - seen if torch.backends.cpu.get_cpu_capability() == "AVX2" else seen
+        # By the variable, not by the processor: on one that has nothing newer than AVX2 both processes are alike.
+        return 255 - seen if os.environ.get("ATEN_CPU_CAPABILITY") == "avx2" else seen
 
 
 class Seedless(Sound):
