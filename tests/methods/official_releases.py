@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -235,3 +236,25 @@ def synthesise_atn(state: State, latent: Tensor, own: Tensor, common: Tensor) ->
         x, y = normalise(state, f"igdn{i}", x, True), normalise(state, f"igdn{i}_cor", y, True)
         x = torch.cat([x, cross_attend(state, f"ca{i}", x, y)], 1)
     return F.conv_transpose2d(x, state["deconv4.weight"], state["deconv4.bias"], 2, 2, 1)
+
+
+FADE = {"scale": {"deconv4.weight": 0.0115}, "add": {"deconv4.bias": 0.5}}
+"""Brings the stand-ins' pictures into [0, 1], as in the reference vectors."""
+
+RELEASES: dict[str, tuple[Shapes, dict[str, Any]]] = {
+    "ndic:b17": (ndic(hyperprior=False), FADE),
+    "ndic:b17-release": (ndic(hyperprior=False), FADE),
+    "ndic:b18": (ndic(hyperprior=True), FADE),
+    "ndic:b18-release": (ndic(hyperprior=True), FADE),
+    "balle2017": (balle2017(), {"scale": {"deconv3.weight": 0.02}, "add": {"deconv3.bias": 0.5}}),
+    "balle2018:ndic": (balle2018(), FADE),
+}
+
+
+def pictures(count: int, height: int, width: int) -> Tensor:
+    """Smooth random pictures with some noise, uint8."""
+    rng = torch.Generator().manual_seed(11)
+    coarse = torch.rand(count, 3, 5, 7, generator=rng)
+    smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")
+    noisy = smooth + 0.1 * torch.randn(smooth.shape, generator=rng)
+    return noisy.clamp(0, 1).mul(255).round().to(torch.uint8)
