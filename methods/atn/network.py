@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from methods.atn.attention import CrossAttention
 from methods.layers.autoencoder import COMMON_NOISE, Gains
 from methods.layers.latent_coder import LatentCoder, make_tables, read_tables
-from methods.layers.network import Network
+from methods.layers.network import Network, Sizes
 from methods.layers.priors import FactorizedPrior
 from methods.layers.transforms import STACK, Stack, analysis, synthesis
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Sizes):
     """Sizes of one ATN; the keys of a recipe's ``model`` table.
 
     Attributes:
@@ -57,12 +57,6 @@ class Config:
     filters: tuple[int, ...] = (3, 3, 3, 3)
     centred: bool = True
     own: bool = False
-
-    @classmethod
-    def parse(cls, table: Mapping[str, Any], rates: int) -> Config:
-        """Read a recipe's ``model`` table; ``rates`` is how many rate points share the weights."""
-        tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-        return cls(rates=rates, **tuples)
 
 
 class Side(NamedTuple):

@@ -10,7 +10,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from methods.dsin.sinet import SiNet
 from methods.dsin.tables import make_tables, read_tables
 from methods.dsin.transforms import decoder, encoder
 from methods.layers.autoencoder import Gains
-from methods.layers.network import Coder, Network
+from methods.layers.network import Coder, Network, Sizes
 
 MEAN = (93.70, 98.28, 94.85)
 """Mean of KITTI's red, green and blue, grey levels, as published."""
@@ -34,7 +34,7 @@ VARIANCE = (5411.8, 5758.6, 5890.3)
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Sizes):
     """Sizes of one network; the keys of a recipe's ``model`` table.
 
     Attributes:
@@ -77,12 +77,6 @@ class Config:
     centre_decay: float = 0.0
     anneal: float = 0.0
     gated: bool = False
-
-    @classmethod
-    def parse(cls, table: Mapping[str, Any], rates: int) -> Config:
-        """Read a recipe's ``model`` table; ``rates`` is how many rate points share the weights."""
-        tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-        return cls(rates=rates, **tuples)
 
 
 class Side(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from methods.layers.fusion import fusion
 from methods.layers.latent_coder import LatentCoder, make_tables, read_tables
-from methods.layers.network import Network
+from methods.layers.network import Network, Sizes
 from methods.layers.priors import FactorizedPrior, HyperPrior
 from methods.layers.transforms import STACK, Stack, analysis, synthesis
 
@@ -26,7 +25,7 @@ COMMON_NOISE = 0.001**0.5
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Sizes):
     """Sizes of one autoencoder; the keys of a recipe's ``model`` table.
 
     Attributes:
@@ -61,12 +60,6 @@ class Config:
     own: bool = False
     stack: Stack = STACK
     twice: bool = False
-
-    @classmethod
-    def parse(cls, table: Mapping[str, Any], rates: int) -> Config:
-        """Read a recipe's ``model`` table; ``rates`` is how many rate points share the weights."""
-        tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-        return cls(rates=rates, **tuples)
 
     def make_prior(self, rates: int) -> FactorizedPrior | HyperPrior:
         """Build the prior of a latent."""

@@ -32,6 +32,16 @@ class Coder(Protocol):
         ...
 
 
+class Sizes:
+    """Base of the dataclasses that hold a network's sizes, the keys of a recipe's ``model`` table."""
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any], rates: int) -> Any:
+        """Read a recipe's ``model`` table; ``rates`` is how many rate points share the weights."""
+        tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+        return cls(rates=rates, **tuples)  # type: ignore[call-arg]
+
+
 class Network(nn.Module, ABC):
     """Analysis, entropy model and synthesis of one codec.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from methods.layers.autoencoder import Gains
 from methods.layers.latent_coder import make_tables, read_tables
-from methods.layers.network import Network
+from methods.layers.network import Network, Sizes
 from methods.layers.transforms import STACK, Stack, analysis, synthesis
 from methods.ldmic.coder import ContextCoder
 from methods.ldmic.context import ContextPrior
@@ -24,7 +23,7 @@ from methods.ldmic.transfer import JointContextTransfer, SmallTransfer
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Sizes):
     """Sizes of one LDMIC; the keys of a recipe's ``model`` table.
 
     Attributes:
@@ -55,12 +54,6 @@ class Config:
     transfer_4: tuple[int, ...]
     hyper_width: int = 0
     stack: Stack = STACK
-
-    @classmethod
-    def parse(cls, table: Mapping[str, Any], rates: int) -> Config:
-        """Read a recipe's ``model`` table; ``rates`` is how many rate points share the weights."""
-        tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-        return cls(rates=rates, **tuples)
 
 
 class LDMIC(Network):
