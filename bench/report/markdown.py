@@ -98,8 +98,8 @@ def controls_table(board: Board) -> list[str]:
     return ["## Controls", "", *table(["codec", "rate", "decoded with", "bpp", *map(heading, metrics)], rows, left=3)]
 
 
-def gaps(board: Board) -> list[str]:
-    """Metrics without values, units without numbers, and warnings that belong beside figures."""
+def sentences(board: Board) -> list[str]:
+    """Warnings of metrics, metrics without values and the board's own notes, an item of a list each."""
     shown = shown_metrics(board)
     lines = [f"- {METRICS[name].title} (`{name}`): {METRICS[name].flag}." for name in shown if METRICS[name].flag]
     lines += [
@@ -108,8 +108,12 @@ def gaps(board: Board) -> list[str]:
         for name, statuses in sorted(board.metric_statuses.items())
         if name in METRICS and name not in shown and name not in HIDDEN
     ]
-    lines += extras(board)
-    lines += [f"- {note}" for note in board.notes]
+    return lines + extras(board) + [f"- {note}" for note in board.notes]
+
+
+def gaps(board: Board) -> list[str]:
+    """Metrics without values, units without numbers, and warnings that belong beside figures."""
+    lines = sentences(board)
     if board.unsealed:
         lines.append(
             f"- {board.unsealed} units carry no digests, for they are older than these: an edit in them would not be "

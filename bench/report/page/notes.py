@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from bench.metrics.registry import METRICS
 from bench.report.board import Board
-from bench.report.markdown import extras
-from bench.report.ranking import HIDDEN, shown_metrics
+from bench.report.markdown import sentences
 
 
 def warnings(board: Board) -> list[str]:
@@ -22,16 +20,7 @@ def warnings(board: Board) -> list[str]:
 
 def notes(board: Board) -> list[str]:
     """Sentences below: warnings of metrics, metrics without values, notes of the board."""
-    shown = shown_metrics(board)
-    lines = [f"{METRICS[name].title} ({name}): {METRICS[name].flag}." for name in shown if METRICS[name].flag]
-    lines += [
-        f"{name} has no value: {', '.join(sorted(statuses - {'ok'}))}"
-        + (f" (bench fetch {' '.join(METRICS[name].needs)})." if "no-weights" in statuses else ".")
-        for name, statuses in sorted(board.metric_statuses.items())
-        if name in METRICS and name not in shown and name not in HIDDEN
-    ]
-    lines += [line.removeprefix("- ").replace("`", "") for line in extras(board)]
-    lines += board.notes
+    lines = [line.removeprefix("- ").replace("`", "") for line in sentences(board)]
     lines += [f"{e.label} has no place: {e.barred}." for e in board.entrants if e.barred and e.plain]
     if board.unsealed:
         lines.append(f"{board.unsealed} units carry no digests: an edit in them would not be noticed.")
