@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -87,5 +86,5 @@ def test_a_million_rows(tmp_path: Path) -> None:
     arguments = [sys.executable, "-c", code, str(tmp_path / "runs"), str(tmp_path / "reports")]
     done = subprocess.run(arguments, check=True, capture_output=True, text=True)
     seconds, kilobytes = map(float, done.stdout.split())
-    assert seconds < 40.0 or os.getloadavg()[0] > 1.5  # beside other work even processor time says little
+    assert seconds < 40.0
     assert kilobytes < 2_000_000
