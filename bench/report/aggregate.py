@@ -87,10 +87,10 @@ def make_points(units: pd.DataFrame, items: Mapping[str, Items]) -> list[Point]:
         units: Rows of the set table.
         items: Key of a unit to its items, all of the same scenes.
     """
-    sets = [name for name in units.columns if name not in _SET_NAMES]
-    points = []
-    for rate, own in units.groupby("rate"):
-        found = [items[str(key)] for key in own.key]
+    names = [str(name) for name in units.columns if name not in _SET_NAMES]
+    figures, keys, points = units[names].to_numpy(np.float64), units.key.to_list(), []
+    for rate, place in units.groupby("rate").indices.items():
+        found = [items[str(keys[index])] for index in place]
         shared = [name for name in found[0].sums if all(name in unit.sums for unit in found)]
         sums = {name: np.sum([unit.sums[name] for unit in found], axis=0) for name in shared}
         pixels = float(sums["pixels"].sum())
@@ -99,16 +99,17 @@ def make_points(units: pd.DataFrame, items: Mapping[str, Items]) -> list[Point]:
         point = Point(
             str(rate), bpp["file"] if "bits_file" in sums else bpp["estimated"], bpp["payload"], bpp["estimated"],
             bpp["native"], times["encode_ms"], times["decode_ms"], times["side_ms"], found[0].decode_batch,
-            repetitions=len(own), key=str(own.key.iloc[0]), count=np.sum([unit.count for unit in found], axis=0),
-            sums=sums, parts=_parts(own),
+            repetitions=len(found), key=str(keys[place[0]]), count=np.sum([unit.count for unit in found], axis=0),
+            sums=sums,
+            parts=_parts(units.iloc[place[0]]),  # repetitions share their files
         )  # fmt: skip
         for name in shared:
             if name != "pixels" and not name.startswith("bits_"):
                 _put(point, name, [float(unit.sums[name].sum() / unit.count.sum()) for unit in found])
-        for name in sets:
-            if own[name].notna().all():
-                _put(point, name, [float(value) for value in own[name]])
-        for name in sets:
+        for name, figure in zip(names, figures[place].T, strict=True):
+            if not np.isnan(figure).any():
+                _put(point, name, figure.tolist())
+        for name in names:
             ends = [point.values.get(name + end) for end in ("_low", "_high")]
             if name in point.values and ends[0] is not None and ends[1] is not None:
                 point.intervals[name] = Estimate(point.values[name], ends[0], ends[1])
@@ -116,9 +117,9 @@ def make_points(units: pd.DataFrame, items: Mapping[str, Items]) -> list[Point]:
     return sorted(points, key=lambda point: rate_order(point.rate))
 
 
-def _parts(own: pd.DataFrame) -> dict[str, float]:
-    """Parts of the files of the first unit: repetitions share their files."""
-    text = own.bits_parts.iloc[0] if "bits_parts" in own.columns else ""
+def _parts(unit: pd.Series) -> dict[str, float]:
+    """Parts of the files of a unit."""
+    text = unit.get("bits_parts", "")
     return {str(k): float(v) for k, v in json.loads(text).items()} if isinstance(text, str) and text else {}
 
 

@@ -7,6 +7,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from threadpoolctl import threadpool_limits
+
 from bench.metrics.registry import METRICS
 from bench.report.board import Board, Entrant
 from bench.report.judging import Ground, Parts, curves, judge_entrant
@@ -57,7 +59,8 @@ def judge(board: Board, replicates: int = REPLICATES) -> Verdict:
     anchor = None if board.partial else find_anchor(board)
     against = curves(anchor, compared, draws) if anchor is not None else {}
     ground = Ground(board, draws, averaged, compared, RANKED[0], against)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy's long loops run outside the interpreter's lock
+    # numpy's long loops run outside the interpreter's lock; threads of BLAS within these would wait for each other.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         parts = list(pool.map(partial(judge_entrant, ground), [one for one in board.entrants if one.plain]))
     able = [one for one in parts if not _apart(one.judged) and not one.judged.entrant.barred]
     bands = [

@@ -91,6 +91,8 @@ def read_stores(stores: Sequence[Path]) -> Store:
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # parquet is read outside the interpreter's lock
         read = list(pool.map(_read_unit, folders))
         units = pa.concat_tables([table for table, _ in read], promote_options="default").to_pandas()
+        # Python's own strings: what Arrow's cost in single look-ups is most of the time of a table of a thousand rows.
+        units = units.astype({name: object for name in units.columns[units.dtypes == "str"]})
         units = pd.concat([units, pd.DataFrame([about for _, about in read])], axis=1)
         units = units.assign(_good=units.status == "ok").sort_values(["_good", "created", "key"], kind="stable")
         units = units.drop_duplicates("key", keep="last").drop(columns="_good")

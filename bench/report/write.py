@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.report.board import Board, read_boards
 from bench.report.markdown import index, page
 from bench.report.page.write import refuse_committed, write_page
-from bench.report.plots import draw_board
+from bench.report.plots import draw_boards
 from bench.report.published.page import published_page
 from bench.report.published.table import POINTS, find_folder, read_points
 from bench.report.ranking import judge
@@ -54,14 +54,12 @@ def write_boards(
     """
     if photographs:
         refuse_committed(out)
-    verdicts = [judge(board) for board in boards]
     place = find_folder(stores)
     published = read_points(place / POINTS) if place is not None else []
-    written = [out / "leaderboard.md"]
-    for verdict in verdicts:
-        board = verdict.board
-        folder = out / board.folder
-        plots = draw_board(verdict, folder, published)
+    drawn = draw_boards(((judge(board), out / board.folder) for board in boards), len(boards), published)
+    verdicts, written = [verdict for verdict, _ in drawn], [out / "leaderboard.md"]
+    for verdict, plots in drawn:
+        folder = out / verdict.board.folder
         written += [folder / "leaderboard.md", *(path for files in plots.values() for path in files)]
         write_bytes(folder / "leaderboard.md", page(verdict, plots).encode())
     if place is not None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.stats.hermite import Array
 
@@ -25,7 +24,8 @@ MIN_FINITE = 0.95
 """Share of replicates that must have a value for an interval to be given."""
 _CHUNK = 1024
 
-Draws = NDArray[np.uint16]
+Draws = Array
+"""Whole numbers, held as the float64 that sums are multiplied by."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def draw_scenes(scenes: int, replicates: int = REPLICATES, seed: int = SEED) -> 
         Counts ``(B, G)``; each row sums to G.
     """
     bits = np.random.PCG64(seed)
-    counts = np.empty((replicates, scenes), dtype=np.uint16)
+    counts = np.empty((replicates, scenes), dtype=np.float64)
     for start in range(0, replicates, _CHUNK):
         rows = min(_CHUNK, replicates - start)
         drawn = (bits.random_raw(rows * scenes) % np.uint64(scenes)).astype(np.int64).reshape(rows, scenes)
@@ -89,10 +89,7 @@ def resample(draws: Draws, sums: Array) -> Array:
     Returns:
         ``(K, B)``.
     """
-    out = np.empty((sums.shape[1], len(draws)))
-    for start in range(0, len(draws), _CHUNK):
-        out[:, start : start + _CHUNK] = sums.T @ draws[start : start + _CHUNK].T.astype(np.float64)
-    return out
+    return np.asarray(sums.T @ draws.T)
 
 
 @lru_cache(maxsize=64)
@@ -132,10 +129,23 @@ def estimate(value: float, replicates: Array, scenes: int, reason: str = "", lev
 
 
 def _quantiles(values: Array, at: tuple[float, float]) -> tuple[float, float]:
-    """Two linearly interpolated quantiles: ``numpy.quantile`` without its overhead, which is most of it here."""
-    known = np.sort(values)
-    found = np.interp([q * (len(known) - 1) for q in at], np.arange(len(known)), known)
-    return float(found[0]), float(found[1])
+    """Two linearly interpolated quantiles, the lower first: as ``numpy.quantile``, in less than half its time.
+
+    The lower one is selected among what lies below the upper one.
+    """
+    if values.size < 3:
+        low, high = np.quantile(values, at)
+        return float(low), float(high)
+    places = [q * (values.size - 1) for q in at]
+    last, found = values.size, []
+    for place in reversed(places):
+        below = int(place)
+        values = np.partition(values[:last], below)
+        above = below + 1 + int(values[below + 1 :].argmin())
+        values[[below + 1, above]] = values[[above, below + 1]]
+        found.append(float(values[below] + (place - below) * (values[below + 1] - values[below])))
+        last = below + 2
+    return found[1], found[0]
 
 
 def shared_places(values: list[float], replicates: list[Array], scenes: int, higher_is_better: bool) -> list[int]:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthetic import make_store
 
+from bench.errors import BenchError
 from bench.registry import methods
 from bench.report.board import read_boards
 from bench.report.colours import COLOURS, DASHES, MARKERS, PREFERRED, look_of
-from bench.report.plots import draw_board
+from bench.report.plots import draw_board, draw_boards
 from bench.report.plots.canvas import spread
 from bench.report.plots.sections import share
 from bench.report.published.table import PublishedPoint
@@ -77,3 +79,24 @@ def test_parts_of_the_file_add_up(sweep: Sweep, tmp_path: Path) -> None:
         assert sum(own.parts.values()) == pytest.approx(own.bpp * pixels)
         assert own.parts["means"] == pytest.approx(own.bpp_payload * pixels)
         assert share(own, "container") + share(own, "means") == pytest.approx(100)
+
+
+def test_boards_drawn_beside_are_those_drawn_here(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        make_store(tmp_path / "runs", {"balle2018": 0.0, "good": 1.0}, 4, 6, 2, name)
+    verdicts = [judge(board, 200) for board in read_boards([tmp_path / "runs"])]
+    made = draw_boards(((v, tmp_path / "made" / v.board.folder) for v in verdicts), len(verdicts), [])
+    assert [verdict for verdict, _ in made] == verdicts
+    for verdict, plots in made:
+        here = draw_board(verdict, tmp_path / "here" / verdict.board.folder)
+        assert list(plots) == list(here) != []
+        for title, files in plots.items():
+            assert [f.read_bytes() for f in files] == [f.read_bytes() for f in here[title]]
+
+
+def test_what_fails_beside_is_told_here(tmp_path: Path) -> None:
+    make_store(tmp_path / "runs", {"balle2018": 0.0}, 4, 6, 2)
+    verdict = judge(read_boards([tmp_path / "runs"])[0], 200)
+    (tmp_path / "taken").write_text("a file where a folder should be")
+    with pytest.raises(BenchError, match="taken"):
+        draw_boards([(verdict, tmp_path / "taken")], 2, [])

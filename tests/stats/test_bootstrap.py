@@ -26,7 +26,7 @@ def test_draws_are_pinned_and_each_holds_as_many_scenes_as_there_are() -> None:
 def test_resampled_sums_are_those_of_the_drawn_scenes() -> None:
     rng = np.random.default_rng(0)
     sums, draws = rng.normal(size=(5, 3)), draw_scenes(5, 2100)
-    expected = [np.repeat(sums, row, axis=0).sum(0) for row in draws[[0, 1500, 2099]]]
+    expected = [np.repeat(sums, row.astype(int), axis=0).sum(0) for row in draws[[0, 1500, 2099]]]
     np.testing.assert_allclose(resample(draws, sums)[:, [0, 1500, 2099]].T, expected)
 
 

@@ -52,13 +52,10 @@ def item_values(unit: UnitFolder, metrics: Sequence[str]) -> tuple[list[str], di
     import numpy as np
     import pyarrow.parquet as pq
 
-    path = unit.folder / "items.parquet"
-    names = set(pq.read_schema(path).names)
-    wanted = [name for name in metrics if name in names]
-    table = pq.read_table(path, columns=["item", "bits_file", "height", "width", *wanted], partitioning=None)
-    columns = {
-        name: np.asarray(table[name].to_numpy(), np.float64) for name in ("bits_file", "height", "width", *wanted)
-    }
+    with pq.ParquetFile(unit.folder / "items.parquet") as file:
+        names = ["bits_file", "height", "width", *(name for name in metrics if name in file.schema_arrow.names)]
+        table = file.read(columns=["item", *names], use_threads=False)
+    columns = {name: np.asarray(table[name].to_numpy(), np.float64) for name in names}
     pixels = columns.pop("height") * columns.pop("width")
     return table["item"].to_pylist(), {"bpp": columns.pop("bits_file") / pixels, **columns}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.metrics.registry import METRICS
 from bench.report.board import Board, Entrant
 from bench.report.colours import DASHES, MARKERS, Look, look_of
+from bench.report.plots.layout import LEGEND_COLUMNS, TITLE, arrange, legend_height
 from bench.store.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ SETTINGS: Any = {
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#8a8f96",
@@ -55,7 +57,7 @@ def figure(columns: int, rows: int, width: float = 4.0, height: float = 2.9) -> 
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(SETTINGS):
-        made = Figure(figsize=(width * columns, height * rows + 0.7), layout="constrained")
+        made = Figure(figsize=(width * columns, height * rows + TITLE))
         FigureCanvasAgg(made)
         yield made, list(made.subplots(rows, columns, squeeze=False).flatten())
 
@@ -66,12 +68,9 @@ def save(made: Figure, board: Board, what: str, stem: Path) -> list[Path]:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     mark = ", partial" if board.partial else ""
-    made.suptitle(f"{what} · {board.name}, N = {board.n}{mark}, {board.protocol}", fontsize=10.5, color="#33373d")
-    # The layout is found once, and each canvas told to print at once: `savefig` would draw everything twice.
-    engine = made.get_layout_engine()
-    if engine is not None:
-        engine.execute(made)
-    made.set_layout_engine("none")
+    title = f"{what} · {board.name}, N = {board.n}{mark}, {board.protocol}"
+    made.suptitle(title, y=1 - 0.08 / made.get_figheight(), va="top", fontsize=10.5, color="#33373d")
+    arrange(made)
     made.set_dpi(110)
     png, svg = io.BytesIO(), io.BytesIO()
     agg: Any = FigureCanvasAgg(made)
@@ -117,10 +116,10 @@ def rate_axis(axes: Axes) -> None:
 
 def log_axis(axes: Axes) -> None:
     """A log scale with plain numbers at 1, 2 and 5."""
-    from matplotlib.ticker import FixedLocator, NullLocator
+    from matplotlib.ticker import LogLocator, NullLocator
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator([k * 10.0**p for p in range(-4, 6) for k in (1, 2, 5)]))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.tick_params(axis="x", labelsize=7.5)
@@ -195,7 +194,9 @@ def legend(made: Figure, panels: Sequence[Axes], order: Sequence[str]) -> None:
         handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     names = [name for name in order if name in handles]
     if names:
-        made.legend([handles[n] for n in names], names, loc="outside lower center", ncols=min(6, len(names)))
+        columns = min(LEGEND_COLUMNS, len(names))
+        made.set_figheight(made.get_figheight() + legend_height(len(names)))
+        made.legend([handles[n] for n in names], names, loc="lower center", ncols=columns, borderaxespad=0.2)
 
 
 def hide_rest(panels: Sequence[Axes], used: int) -> None:
