@@ -5,6 +5,6 @@ whole list and a DuckDB query of the same files.
 """
 
 from bench.store.schema import ITEM, SET, Column
-from bench.store.table import load
+from bench.store.stored import load
 
 __all__ = ["ITEM", "SET", "Column", "load"]

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "bench.cli.compare:command",
         "Compare two stores or two codecs, with intervals and an exit code.",
     ),
+    "pack": ("bench.cli.pack:command", "Keep results in little room: one pack a codec."),
     "show": ("bench.cli.show:command", "Draw one item as decoded by every codec: a contact sheet."),
     "published": ("bench.cli.published:command", "Measure what other conventions do to published figures."),
     "score": ("bench.cli.score:command", "Score pictures that another framework decoded."),

@@ -7,7 +7,6 @@ means, curves and the bootstrap need.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +19,12 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.stats.hermite import Array
-from bench.store.digest import find_edit
 from bench.store.schema import ITEM
-from bench.store.table import Unreadable, read_run, unit_folders
+from bench.store.stored import StoredUnit, find_stored
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _NAMES = {column.name for column in ITEM}
 _BITS = ("bits_file", "bits_payload", "bits_estimated", "bits_native")
@@ -84,12 +83,12 @@ def read_stores(stores: Sequence[Path]) -> Store:
     import pandas as pd
     import pyarrow as pa
 
-    folders = [folder for store in stores for folder in unit_folders(store)]
-    if not folders:
+    stored = [unit for store in stores for unit in find_stored(store)]
+    if not stored:
         names = ", ".join(map(str, stores))
         raise BenchError(f"There are no results in {names}; `bench run --method jpeg,copy-y` makes some.")
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # parquet is read outside the interpreter's lock
-        read = list(pool.map(_read_unit, folders))
+        read = list(pool.map(_read_unit, stored))
         units = pa.concat_tables([table for table, _ in read], promote_options="default").to_pandas()
         # Python's own strings: what Arrow's cost in single look-ups is most of the time of a table of a thousand rows.
         units = units.astype({name: object for name in units.columns[units.dtypes == "str"]})
@@ -97,64 +96,34 @@ def read_stores(stores: Sequence[Path]) -> Store:
         units = units.assign(_good=units.status == "ok").sort_values(["_good", "created", "key"], kind="stable")
         units = units.drop_duplicates("key", keep="last").drop(columns="_good")
         known: dict[bytes, Any] = {}
-        found = list(pool.map(_read_items, units.folder, units.digests, repeat(known)))
+        found = list(pool.map(_read_items, [stored[place] for place in units.index], repeat(known)))
     items = {str(key): own for key, (own, _) in zip(units.key, found, strict=True)}
     edited = [before or now for before, (_, now) in zip(units.edited, found, strict=True)]
-    return Store(units.assign(edited=edited).drop(columns=["folder", "digests"]), items)
+    return Store(units.assign(edited=edited), items)
 
 
-def _read_unit(folder: Path) -> tuple[Any, dict[str, Any]]:
+def _read_unit(unit: StoredUnit) -> tuple[pa.Table, dict[str, Any]]:
     """The row of a unit, and what ``run.json`` adds to it."""
-    run, data = read_run(folder), _bytes(folder / "set.parquet")
-    digests = run.get("digests") or {}
-    return _table(data, folder / "set.parquet"), {
-        "folder": folder,
-        "digests": digests,
-        "sealed": bool(digests),
-        "edited": find_edit("set", data, digests) if digests else "",
-        "parameters": run.get("encoding", {}).get("parameters", np.nan),
-        "declared": ",".join(run.get("rates", [])),
+    table, edit = unit.checked("set")
+    return table, {
+        "sealed": unit.sealed,
+        "edited": edit,
+        "parameters": unit.run.get("encoding", {}).get("parameters", np.nan),
+        "declared": ",".join(unit.run.get("rates", [])),
     }
 
 
-def _read_items(folder: Path, digests: dict[str, Any], known: dict[bytes, Any]) -> tuple[Items, str]:
+def _read_items(unit: StoredUnit, known: dict[bytes, Any]) -> tuple[Items, str]:
     """The items of a unit, and how they differ from what the run wrote."""
-    path = folder / "items.parquet"
-    data = _bytes(path)
-    return _summed(data, path, known), find_edit("items", data, digests) if digests else ""
+    table, edit = unit.checked("items", lambda name: name in _READ or name not in _NAMES)
+    return _summed(table, known), edit
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Unreadable(path) from error
-
-
-def _table(data: bytes, path: Path, columns: list[str] | None = None) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(io.BytesIO(data))
-        names = file.schema_arrow.names
-        wanted = None if columns is None else [name for name in names if name in columns or name not in _NAMES]
-        return file.read(columns=wanted, use_threads=False)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise Unreadable(path) from error
-
-
-def _summed(data: bytes, path: Path, known: dict[bytes, Any]) -> Items:
+def _summed(table: pa.Table, known: dict[bytes, Any]) -> Items:
     import pyarrow.compute as pc
 
-    table = _table(data, path, [*_READ]).combine_chunks()
-    text = b"".join(
-        bytes(part)
-        for name in ("item", "scene")
-        for c in table[name].chunks
-        for part in c.buffers()
-        if part is not None
-    )
+    table = table.combine_chunks()
+    text = b"".join(bytes(batch.serialize()) for batch in table.select(["item", "scene"]).to_batches())
     if text not in known:  # the units of a board hold the same items in the same order
         item, scene = table["item"].to_pylist(), table["scene"].to_pylist()
         names, owner = np.unique(np.asarray(scene, dtype=object).astype(str), return_inverse=True)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.store.atomic import canonical_json
+from bench.store.table import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FILES = ("items", "set")
 _SIZE = 4
 _NAMED = 3
 
@@ -26,7 +26,7 @@ _NAMED = 3
 def describe(folder: Path) -> dict[str, str]:
     """Digests of the tables of a unit just written: ``items``, ``set`` (files) and ``items_rows``, ``set_rows``."""
     found = {}
-    for name in FILES:
+    for name in TABLES:
         data = (folder / f"{name}.parquet").read_bytes()
         found[name] = hashlib.sha256(data).hexdigest()
         found[f"{name}_rows"] = _rows(_table(data)).hex()
@@ -43,7 +43,18 @@ def find_edit(name: str, data: bytes, digests: Mapping[str, Any]) -> str:
     """
     if hashlib.sha256(data).hexdigest() == digests.get(name):
         return ""
-    table, size = _table(data), 2 * _SIZE
+    return changed_rows(name, _table(data), digests)
+
+
+def changed_rows(name: str, table: pa.Table, digests: Mapping[str, Any]) -> str:
+    """Say which rows of one table are not what the run wrote; empty where all are.
+
+    Args:
+        name: ``items`` or ``set``.
+        table: The table.
+        digests: What ``describe`` gave for the unit.
+    """
+    size = 2 * _SIZE
     written = str(digests.get(f"{name}_rows", ""))
     before, now = [written[i : i + size] for i in range(0, len(written), size)], _rows(table).hex()
     after = [now[i : i + size] for i in range(0, len(now), size)]

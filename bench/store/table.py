@@ -1,21 +1,21 @@
-"""Parquet files of the schema: writing one unit, reading a store."""
+"""Parquet files of the schema: one table of one unit."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from bench.errors import BenchError
 from bench.store.atomic import replacing
 from bench.store.schema import ITEM, SET, Column, check_schema
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 Table = Literal["items", "set"]
+TABLES: tuple[Table, ...] = ("items", "set")
 
 
 class Unreadable(BenchError):
@@ -38,7 +38,6 @@ def write(path: Path, table: Table, columns: Mapping[str, Sequence[Any]]) -> Non
             stored as float32 (seven digits), which halves what a committed store weighs.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
     short = pa.float32() if table == "items" else pa.float64()
@@ -50,11 +49,23 @@ def write(path: Path, table: Table, columns: Mapping[str, Sequence[Any]]) -> Non
     arrays = [pa.array(_plain(columns[name]), type=known.get(name, short)) for name in names]
     made = pa.table(dict(zip(names, arrays, strict=True)))
     with replacing(path) as handle:
-        # A unit is small: statistics, Arrow's own copy of the schema and dictionaries of numbers would be most of it.
-        texts = [name for name in names if table == "items" and known.get(name) == pa.string()]
-        pq.write_table(
-            made, handle, compression="zstd", write_statistics=False, store_schema=False, use_dictionary=texts or False
-        )
+        write_table(made, handle, [name for name in names if table == "items" and known.get(name) == pa.string()])
+
+
+def write_table(table: pa.Table, handle: IO[bytes], dictionaries: Sequence[str] = ()) -> None:
+    """Write parquet in little room: statistics, Arrow's own copy of the schema and dictionaries would be most of it.
+
+    Args:
+        table: What to write.
+        handle: Where.
+        dictionaries: Columns whose values repeat.
+    """
+    import pyarrow.parquet as pq
+
+    names = list(dictionaries)
+    pq.write_table(
+        table, handle, compression="zstd", write_statistics=False, store_schema=False, use_dictionary=names or False
+    )
 
 
 def _plain(values: Sequence[Any]) -> list[Any]:
@@ -76,24 +87,21 @@ def read(path: Path) -> pa.Table:
         table = pq.read_table(path, partitioning=None, memory_map=False)
     except (OSError, pa.ArrowInvalid) as error:
         raise Unreadable(path) from error
+    return widened(table, path)
+
+
+def widened(table: pa.Table, path: Path) -> pa.Table:
+    """A table as it is worked with: numbers of float32 as float64.
+
+    Raises:
+        BenchError: It is of a newer schema; ``path`` is named.
+    """
+    import pyarrow as pa
+
     if "schema" in table.column_names:
         check_schema(max([v for v in table["schema"].to_pylist() if v is not None], default=0), str(path))
     wide = [pa.field(f.name, pa.float64() if f.type == pa.float32() else f.type) for f in table.schema]
     return table.cast(pa.schema(wide))
-
-
-def unit_folders(root: Path) -> list[Path]:
-    """Folders of whole units under a store, sorted: those whose ``run.json`` is there.
-
-    Raises:
-        BenchError: There is no such store, or one unit is of a newer schema.
-    """
-    if not root.is_dir():
-        raise BenchError(f"There is no store at {root}; `bench run --out {root}` makes one.")
-    found = sorted(path.parent for path in root.rglob("run.json") if (path.parent / "set.parquet").is_file())
-    for folder in found:
-        check_schema(read_run(folder).get("schema", 0), str(folder))
-    return found
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -103,27 +111,3 @@ def read_run(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def load(path: str | Path, table: Table = "items") -> pd.DataFrame:
-    """Read every unit of a store, or one parquet file, into one data frame.
-
-    Args:
-        path: A store such as ``runs``, a folder below it, or a parquet file.
-        table: ``items`` (one row an item) or ``set`` (one row a unit); ignored for a file.
-
-    Returns:
-        One row an item or a unit, units in the order of their folders; metrics that a unit lacks are NaN.
-
-    Raises:
-        BenchError: There is no such store, nothing in it, or it was written by a newer schema.
-    """
-    import pyarrow as pa
-
-    root = Path(path)
-    if root.is_file():
-        return read(root).to_pandas()
-    tables = [read(folder / f"{table}.parquet") for folder in unit_folders(root)]
-    if not tables:
-        raise BenchError(f"The store {root} holds no finished unit; `bench run --out {root}` fills it.")
-    return pa.concat_tables(tables, promote_options="default").to_pandas()

@@ -13,14 +13,15 @@ from bench.report.colours import look_of
 from bench.report.page.assemble import rounded, texts
 from bench.report.page.notes import notes, warnings
 from bench.report.page.tables import ranking_tables
-from bench.report.page.units import Extremes, Provenance, UnitFolder, extremes, item_values
+from bench.report.page.units import Extremes, Provenance, extremes, item_values
 from bench.report.published.table import PublishedPoint, beside
 from bench.report.ranking import shown_metrics
 from bench.report.verdict import Verdict
+from bench.store.stored import StoredUnit
 
 
 def page_data(
-    verdicts: Sequence[Verdict], units: Mapping[str, UnitFolder], published: Sequence[PublishedPoint]
+    verdicts: Sequence[Verdict], units: Mapping[str, StoredUnit], published: Sequence[PublishedPoint]
 ) -> dict[str, Any]:
     """Everything on the page but the pictures.
 
@@ -50,7 +51,7 @@ def _metric(name: str) -> dict[str, Any]:
             "flag": spec.flag}  # fmt: skip
 
 
-def _board(verdict: Verdict, units: Mapping[str, UnitFolder], published: Sequence[PublishedPoint]) -> dict[str, Any]:
+def _board(verdict: Verdict, units: Mapping[str, StoredUnit], published: Sequence[PublishedPoint]) -> dict[str, Any]:
     board = verdict.board
     metrics = shown_metrics(board)
     ends = {entrant.label: _ends(entrant, units, metrics) for entrant in board.entrants}
@@ -82,7 +83,7 @@ def _board(verdict: Verdict, units: Mapping[str, UnitFolder], published: Sequenc
     }  # fmt: skip
 
 
-def _ends(entrant: Entrant, units: Mapping[str, UnitFolder], metrics: Sequence[str]) -> dict[str, dict[str, Extremes]]:
+def _ends(entrant: Entrant, units: Mapping[str, StoredUnit], metrics: Sequence[str]) -> dict[str, dict[str, Extremes]]:
     """Extremes of the plain points, by rate."""
     return {p.rate: extremes(*item_values(units[p.key], metrics)) for p in entrant.plain if p.key in units}
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import BenchError
 from bench.report.aggregate import Point
 from bench.report.board import Board, Entrant
-from bench.report.page.units import UnitFolder, item_values
+from bench.report.page.units import item_values
+from bench.store.stored import StoredUnit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ class Decoder:
         units: Folders of its points.
     """
 
-    def __init__(self, board: Board, units: Mapping[str, UnitFolder]) -> None:
+    def __init__(self, board: Board, units: Mapping[str, StoredUnit]) -> None:
         self.board, self.units = board, units
         self._pairs: PairSet | None = None
         self._codecs: dict[str, Codec | str] = {}
@@ -104,7 +105,7 @@ class Decoder:
                 exact.append(sharp)
         return torch.cat(made), torch.cat(exact) if exact else None
 
-    def _shard(self, unit: UnitFolder, key: str) -> Any:
+    def _shard(self, unit: StoredUnit, key: str) -> Any:
         if key not in self._shards:
             from bench.run.shards import load_decoded
 
@@ -112,7 +113,7 @@ class Decoder:
             self._shards[key] = load_decoded(folder, key, self.pairs.ids) if folder.is_dir() else None
         return self._shards[key]
 
-    def _codec(self, entrant: Entrant, point: Point, unit: UnitFolder) -> Codec | str:
+    def _codec(self, entrant: Entrant, point: Point, unit: StoredUnit) -> Codec | str:
         """The prepared codec of a point, or why there is none."""
         if point.key not in self._codecs:
             try:
@@ -121,7 +122,7 @@ class Decoder:
                 self._codecs[point.key] = str(error)
         return self._codecs[point.key]
 
-    def _load(self, entrant: Entrant, point: Point, unit: UnitFolder) -> Codec | str:
+    def _load(self, entrant: Entrant, point: Point, unit: StoredUnit) -> Codec | str:
         from bench.loading import codec_info, load_codec
         from bench.run.keys import encode_key, file_sha256, unit_key
 

@@ -18,7 +18,8 @@ from bench.report.aggregate import Point
 from bench.report.board import Board, Entrant
 from bench.report.page.assemble import rounded
 from bench.report.page.decode import Decoder
-from bench.report.page.units import UnitFolder, item_values
+from bench.report.page.units import item_values
+from bench.store.stored import StoredUnit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +58,7 @@ def may_show(board: Board, photographs: bool) -> bool:
 
 
 def make_shots(
-    boards: Sequence[Board], units: Mapping[str, UnitFolder], photographs: bool = False, before: Any = None
+    boards: Sequence[Board], units: Mapping[str, StoredUnit], photographs: bool = False, before: Any = None
 ) -> Shots:
     """Albums of every board that may be shown.
 
@@ -121,7 +122,7 @@ def _kept(before: Any) -> dict[str, str]:
     return found
 
 
-def _album(board: Board, units: Mapping[str, UnitFolder], kept: Kept, room: int) -> dict[str, Any]:
+def _album(board: Board, units: Mapping[str, StoredUnit], kept: Kept, room: int) -> dict[str, Any]:
     points = [(e, p) for e in board.entrants for p in chosen_points(e) if p.key in units]
     if not points:
         raise BenchError("no unit of this board lies in the stores.")

@@ -1,61 +1,38 @@
-"""The folders behind the points of a board: item values and provenance, read unit by unit."""
+"""The units behind the points of a board: item values and provenance, read unit by unit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.store.table import read_run, unit_folders
+from bench.store.stored import StoredUnit, find_stored
 
 SHOWN = 4
 """Items at each end of a metric."""
 Extremes = tuple[list[tuple[str, float, float]], list[tuple[str, float, float]]]
 
 
-@dataclass(frozen=True)
-class UnitFolder:
-    """A finished unit on disk.
-
-    Attributes:
-        store: The store that it lies in.
-        folder: Its folder.
-        run: Contents of its ``run.json``.
-    """
-
-    store: Path
-    folder: Path
-    run: dict[str, Any]
-
-
-def find_units(stores: Sequence[Path], keys: Iterable[str]) -> dict[str, UnitFolder]:
-    """Folder of each key that was measured, the newest where it lies in two stores."""
-    wanted, found = set(keys), dict[str, UnitFolder]()
+def find_units(stores: Sequence[Path], keys: Iterable[str]) -> dict[str, StoredUnit]:
+    """Unit of each key that was measured, the newest where it lies in two stores."""
+    wanted, found = set(keys), dict[str, StoredUnit]()
     for store in stores:
-        for folder in unit_folders(store) if store.is_dir() else []:
-            run = read_run(folder)
-            key = str(run.get("key"))
-            if key not in wanted or run.get("status") != "ok":
+        for unit in find_stored(store) if store.is_dir() else []:
+            key = str(unit.run.get("key"))
+            if key not in wanted or unit.run.get("status") != "ok":
                 continue
-            if key not in found or _coded(run) > _coded(found[key].run):
-                found[key] = UnitFolder(store, folder, run)
+            if key not in found or unit.coded > found[key].coded:
+                found[key] = unit
     return found
 
 
-def _coded(run: dict[str, Any]) -> str:
-    return str(run.get("decoding", {}).get("created", ""))
-
-
-def item_values(unit: UnitFolder, metrics: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+def item_values(unit: StoredUnit, metrics: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
     """Item ids and columns of one unit: ``bpp`` and each metric that it has, float64 ``(N,)``."""
     import numpy as np
-    import pyarrow.parquet as pq
 
-    with pq.ParquetFile(unit.folder / "items.parquet") as file:
-        names = ["bits_file", "height", "width", *(name for name in metrics if name in file.schema_arrow.names)]
-        table = file.read(columns=["item", *names], use_threads=False)
-    columns = {name: np.asarray(table[name].to_numpy(), np.float64) for name in names}
+    wanted = ("bits_file", "height", "width", *metrics)
+    table = unit.table("items", {"item", *wanted}.__contains__)
+    columns = {name: np.asarray(table[name].to_numpy(), np.float64) for name in wanted if name in table.column_names}
     pixels = columns.pop("height") * columns.pop("width")
     return table["item"].to_pylist(), {"bpp": columns.pop("bits_file") / pixels, **columns}
 
@@ -91,7 +68,7 @@ class Provenance:
         self.units: dict[str, dict[str, Any]] = {}
         self.environments: list[dict[str, Any]] = []
 
-    def add(self, key: str, unit: UnitFolder) -> None:
+    def add(self, key: str, unit: StoredUnit) -> None:
         """Note the provenance of one unit."""
         coding = {**unit.run.get("encoding", {}), **unit.run.get("decoding", {})}
         environment = {"device": coding.get("device", {}), "versions": coding.get("versions", {})}

@@ -14,7 +14,8 @@ from bench.errors import BenchError
 from bench.report.aggregate import Point
 from bench.report.board import Board, Entrant
 from bench.report.page.decode import Decoder
-from bench.report.page.units import UnitFolder, find_units, item_values
+from bench.report.page.units import find_units, item_values
+from bench.store.stored import StoredUnit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +54,7 @@ def measure(boards: Sequence[Board], stores: Sequence[Path], methods: Sequence[s
 
 
 def _codec(
-    board: Board, entrant: Entrant, point: Point, units: dict[str, UnitFolder], most: int
+    board: Board, entrant: Entrant, point: Point, units: dict[str, StoredUnit], most: int
 ) -> list[dict[str, Any]]:
     about = {"dataset": board.name, "codec": entrant.label, "rate": point.rate, "bpp": round(point.bpp, 5)}
     ids, columns = item_values(units[point.key], ["psnr"])
