@@ -21,7 +21,7 @@ def draw_controls(board: Board, stem: Path) -> list[Path]:
     Returns:
         The files written; none where no codec has controls.
     """
-    entrants = [e for e in board.entrants if set(e.points) - {"none"} and e.plain][:MOST]
+    entrants = [e for e in board.entrants if set(e.points) - {"none"} and e.plain and not e.sends_nothing][:MOST]
     metrics = two_metrics(board)
     if not entrants or not metrics:
         return []
