@@ -14,7 +14,8 @@ from bench.errors import BenchError
 from bench.protocol import SCHEMA
 from bench.store import atomic
 from bench.store.schema import ITEM, NULL, SET
-from bench.store.table import load, read, write
+from bench.store.stored import load
+from bench.store.table import read, write
 
 
 def rows(n: int = 2, **given: Any) -> dict[str, list[Any]]:
