@@ -1,12 +1,15 @@
-"""Bjøntegaard deltas against cases worked by hand."""
+"""Bjøntegaard deltas against cases worked by hand, and against the values of the `bjontegaard` package."""
 
 from __future__ import annotations
 
 import math
 
+import bjontegaard
+import numpy as np
 import pytest
 
-from bench.stats.bd import bd_quality, bd_rate
+from bench.stats.bd import MIN_OVERLAP, bd_quality, bd_rate
+from bench.stats.hermite import Method
 
 RATES = [0.05, 0.1, 0.2, 0.4]
 PSNR = [24.0, 26.0, 28.0, 30.0]
@@ -68,3 +71,34 @@ def test_what_cannot_be_compared_is_nan_with_a_reason(rates: list[float], values
 def test_overlap_counts_against_the_shorter_curve() -> None:
     # The tested curve spans 27 to 30 of the anchor's 24 to 30: all of the shorter one is shared.
     assert bd_rate(RATES, PSNR, RATES, [27.0, 28.0, 29.0, 30.0]).overlap == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("method", ["pchip", "akima"])
+@pytest.mark.parametrize("points", [4, 6, 9])
+def test_values_are_those_of_the_bjontegaard_package(points: int, method: Method) -> None:
+    rng, compared = np.random.default_rng(points), 0
+    for _ in range(20):
+        rates = [np.cumsum(rng.uniform(0.02, 0.1, points)) for _ in range(2)]
+        dist = [rng.uniform(20, 21) + np.cumsum(rng.uniform(0.4, 2.0, points)) for _ in range(2)]
+        given = [one.tolist() for one in (rates[0], dist[0], rates[1], dist[1])]
+        for ours, theirs in ((bd_rate, bjontegaard.bd_rate), (bd_quality, bjontegaard.bd_psnr)):
+            found = ours(*given, method=method)
+            expected = theirs(*given, method, require_matching_points=False, min_overlap=0)
+            if found.reason:
+                assert "share" in found.reason and found.overlap < MIN_OVERLAP
+            else:
+                compared += 1
+                assert found.value == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert compared >= 10
+
+
+@pytest.mark.parametrize("method", ["pchip", "akima"])
+def test_the_curves_of_the_packages_own_example(method: Method) -> None:
+    """The two video curves that its documentation computes with: kbit/s and dB."""
+    given = [
+        [9487.76, 4593.60, 2486.44, 1358.24], [40.037, 38.615, 36.845, 34.851],
+        [9787.80, 4469.00, 2451.52, 1356.24], [40.121, 38.651, 36.970, 34.987],
+    ]  # fmt: skip
+    for ours, theirs in ((bd_rate, bjontegaard.bd_rate), (bd_quality, bjontegaard.bd_psnr)):
+        rising = [one[::-1] for one in given]
+        assert ours(*given, method=method).value == pytest.approx(theirs(*rising, method), rel=1e-9)
