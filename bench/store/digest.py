@@ -25,7 +25,7 @@ _NAMED = 3
 
 def describe(folder: Path) -> dict[str, str]:
     """Digests of the tables of a unit just written: ``items``, ``set`` (files) and ``items_rows``, ``set_rows``."""
-    found = {}
+    found = dict[str, str]()
     for name in TABLES:
         data = (folder / f"{name}.parquet").read_bytes()
         found[name] = hashlib.sha256(data).hexdigest()

@@ -27,6 +27,8 @@ from bench.train.validation import validation_losses
 _SAVE_EVERY = 60.0
 """Seconds of training between two saved states: what a killed run loses at most."""
 
+_MOST_LEFT_OUT = 10
+"""Steps in a row that may be left out because their gradient is no number."""
 _TRAINING = ("step", "seconds", "loss", "bpp", "mse", "grad_norm", "rate")
 _VALIDATION = ("step", "epoch", "seconds", "loss", "bpp", "mse", "rate")
 
@@ -83,7 +85,7 @@ class Trainer:
         self.average = copy.deepcopy(job.model) if job.how.ema else job.model
         self.step, self.seconds = 0, 0.0
         self._sums: dict[str, float] = {}
-        self._summed = 0
+        self._summed, self._left_out = 0, 0
         self.best: dict[str, Any] = {"loss": math.inf, "epoch": 0, "model": None}
         self.log = Log(job.folder / "log.csv", _TRAINING)
         self.validation_log = Log(job.folder / "validation.csv", _VALIDATION)
@@ -153,14 +155,22 @@ class Trainer:
         while not self.schedule.finished(self.step):
             if seconds is not None and time.monotonic() - start > seconds:
                 break
-            for name, value in self._step().items():
+            taken = self._step()
+            self._left_out = 0 if taken else self._left_out + 1
+            if self._left_out > _MOST_LEFT_OUT:
+                self.save()
+                raise BenchError(
+                    f"{self.job.folder}: the gradient was no number in {self._left_out} steps in a row, the last of "
+                    f"them {self.step}; the weights are those of before. Lower the recipe's rate and start anew."
+                )
+            for name, value in taken.items():
                 self._sums[name] = self._sums.get(name, 0.0) + value
-            self._summed += 1
+            self._summed += bool(taken)
             self.step += 1
             self.seconds = before + time.monotonic() - start
             if self.step % every == 0:
                 row = {"step": self.step, "seconds": round(self.seconds, 1)}
-                report(self.log.add(row | {name: value / self._summed for name, value in self._sums.items()}))
+                report(self.log.add(row | self._means()))
                 self._sums, self._summed = {}, 0
             if self.schedule.epoch_ends(self.step):
                 self._end_epoch(report)
@@ -170,6 +180,11 @@ class Trainer:
                 saved = time.monotonic()
         self.save()
         return self.schedule.finished(self.step)
+
+    def _means(self) -> dict[str, float]:
+        """Means of the steps since the last line of the log; no numbers where all were left out."""
+        names = [name for name in _TRAINING if name not in ("step", "seconds")]
+        return {name: self._sums[name] / self._summed if self._summed else math.nan for name in names}
 
     def result(self) -> nn.Module:
         """Return the network to export, on the CPU: of the lowest validation loss where the recipe keeps that."""
@@ -192,6 +207,7 @@ class Trainer:
         self.schedule.after_epoch(loss)
 
     def _step(self) -> dict[str, float]:
+        """Take one step; one whose gradient is no number changes nothing and gives nothing."""
         job, how = self.job, self.job.how
         self.schedule.before(self.step)
         x, y = (
@@ -213,14 +229,16 @@ class Trainer:
             optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         parameters = [p for n, p in job.model.named_parameters() if not n.endswith("quantiles")]
-        norm = torch.nn.utils.clip_grad_norm_(parameters, how.clip or math.inf)
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, how.clip or math.inf))
+        if not math.isfinite(norm):
+            return {}
         if self.aux is not None:
             job.model.aux_loss().backward()  # type: ignore[operator]
         for optimiser in self._optimisers():
             optimiser.step()
         self._update_average()
         values = {name: float(value.detach().mean()) for name, value in items.items()}
-        return values | {"grad_norm": float(norm), "rate": self.schedule.factor}
+        return values | {"grad_norm": norm, "rate": self.schedule.factor}
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -42,6 +42,9 @@ class Config(Sizes):
         filters: Widths of the factorised densities' layers.
         centred: Quantise around learned medians; the authors' code rounds plainly.
         own: Also decode and charge the side view in training, as the authors' code does (with weights α and β).
+        unit: Scale the side view's features to a mean square of 1 before each stage of its decoder. Without its own
+            loss nothing holds their scale, for a layer norm stands between them and ``x``, and each inverse GDN squares
+            what has grown.
     """
 
     widths: tuple[int, ...]
@@ -57,6 +60,7 @@ class Config(Sizes):
     filters: tuple[int, ...] = (3, 3, 3, 3)
     centred: bool = True
     own: bool = False
+    unit: bool = False
 
 
 class Side(NamedTuple):
@@ -118,10 +122,12 @@ class ATN(Network):
         common = side.common
         if self.rates > 1:
             latent, common = latent * self.inverse_gain(rate), common * self.common_gain(rate)
-        x, y = torch.cat([latent, common], 1), torch.cat([side.own, common], 1)
+        own = unit(side.own) if self.config.unit else side.own
+        x, y = torch.cat([latent, common], 1), torch.cat([own, common], 1)
         for stage, attend in enumerate(self.attend):
             up, norm = 2 * stage, 2 * stage + 1
             x, y = self.g_s[norm](self.g_s[up](x)), self.own_s[norm](self.own_s[up](y))
+            y = unit(y) if self.config.unit else y
             x = torch.cat([x, attend(x, y)], 1)
         return self.g_s[6](x), y
 
@@ -146,3 +152,9 @@ class ATN(Network):
     def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> LatentCoder:
         """See :meth:`methods.layers.network.Network.coder`."""
         return LatentCoder(copy.deepcopy(self.prior).cpu().double(), read_tables(arrays, self.prior), rate)
+
+
+def unit(features: Tensor) -> Tensor:
+    """Features ``(N, C, H, W)``, each item's scaled to a mean square of 1."""
+    square = features.float().square().mean((1, 2, 3), keepdim=True)
+    return features * (square + 1e-12).rsqrt().to(features.dtype)

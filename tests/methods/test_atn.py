@@ -109,3 +109,13 @@ def test_side_view_is_trained_and_charged_in_the_paper_preset_only() -> None:
     assert set(network(x, x, torch.arange(8))) == {"recon", "bits"}
     names = {name.split(".")[0] for name, _ in ATNCodec.build(bench.codec_info("atn", "paper")).named_parameters()}
     assert names >= {"own_prior", "common_prior"}
+
+
+def test_the_scale_of_the_side_views_features_cannot_run_away() -> None:
+    torch.manual_seed(1)
+    network = ATNCodec.build(bench.codec_info("atn")).eval()
+    latent, rate = torch.zeros(1, network.config.latent, 8, 16), torch.tensor([3])
+    with torch.no_grad():
+        side = network.side(pictures(1).float() / 255)
+        plain, grown = (network.synthesise(latent, rate, side._replace(own=side.own * by)) for by in (1.0, 1e6))
+    assert float(plain.std()) > 0 and torch.allclose(plain, grown, atol=1e-4)

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,6 +145,41 @@ def test_a_killed_run_loses_little(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         first.run(None, quiet)
     second = trainer(tmp_path)
     assert second.restore() and second.step == 4
+
+
+def lose_the_number(monkeypatch: pytest.MonkeyPatch, made: Trainer, steps: Sequence[int]) -> None:
+    """Let the loss be no number in some steps."""
+    real = loop.losses_of
+
+    def broken(*given: Any) -> dict[str, torch.Tensor]:
+        found = real(*given)
+        return {name: v * float("nan") for name, v in found.items()} if made.step in steps else found
+
+    monkeypatch.setattr(loop, "losses_of", broken)
+
+
+def test_a_step_without_a_gradient_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = trainer(tmp_path, replace(HOW, steps=5))
+    made.run(None, quiet)
+    before = [p.clone() for p in made.job.model.parameters()]
+    means = [p.clone() for p in made.average.parameters()]
+    made.job.how = made.schedule.how = replace(HOW, steps=6)
+    lose_the_number(monkeypatch, made, [5])
+    rows: list[dict[str, float]] = []
+    assert made.run(None, rows.append, every=2)
+    assert made.step == 6
+    assert all(torch.equal(a, b) for a, b in zip(before, made.job.model.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(means, made.average.parameters(), strict=True))
+    assert np.isfinite([row["loss"] for row in rows]).all()
+
+
+def test_training_ends_where_every_gradient_is_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = trainer(tmp_path, replace(HOW, steps=40))
+    lose_the_number(monkeypatch, made, range(3, 40))
+    with pytest.raises(BenchError, match="no number in 11 steps in a row, the last of them 13;"):
+        made.run(None, quiet)
+    again = trainer(tmp_path, replace(HOW, steps=40))
+    assert again.restore() and all(bool(p.isfinite().all()) for p in again.job.model.parameters())
 
 
 def test_loss_of_one_item_by_hand() -> None:
