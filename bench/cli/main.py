@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "pack": ("bench.cli.pack:command", "Keep results in little room: one pack a codec."),
     "show": ("bench.cli.show:command", "Draw one item as decoded by every codec: a contact sheet."),
+    "precision": ("bench.cli.precision:command", "Compare the metrics with their reference implementations."),
     "published": ("bench.cli.published:command", "Measure what other conventions do to published figures."),
     "score": ("bench.cli.score:command", "Score pictures that another framework decoded."),
     "encode": ("bench.cli.encode:command", "Compress one picture into a file."),

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from bench.metrics import weights
 
+NAMES = ("alexnet", "vgg16", "dists", "inception", "segformer")
+"""Networks that there are stand-ins for."""
 _FILES = {
     "alexnet": "alexnet-owt-7be5be79.pth",
     "vgg16": "vgg16-397923af.pth",

@@ -20,7 +20,7 @@ import bench
 PACKAGES = (
     "torch", "torchvision", "torchmetrics", "pytorch-msssim", "lpips", "pyiqa", "clean-fid", "compressai", "diffusers",
     "transformers", "safetensors", "constriction", "numpy", "scipy", "pillow", "pillow-heif", "opencv-python-headless",
-    "pandas", "pyarrow",
+    "pandas", "pyarrow", "scikit-image",
 )  # fmt: skip
 
 

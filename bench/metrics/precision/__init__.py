@@ -1,0 +1,1 @@
+"""How far each metric lies from its reference implementation, measured: what docs/precision.md is made of."""
