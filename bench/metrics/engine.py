@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from bench.errors import BenchError, MissingWeights, NotInstalled
 from bench.metrics import scorers, weights
+from bench.metrics.batch import Array, Batch, Held, to_host
 from bench.metrics.registry import METRICS, resolve
+from bench.metrics.scorer import Scorer
 
-Array = npt.NDArray[np.float64]
-
-_FAMILIES: dict[Callable[..., scorers.Scorer], tuple[str, ...]] = {
+_FAMILIES: dict[Callable[..., Scorer], tuple[str, ...]] = {
     scorers.Psnr: ("psnr", "psnr_pooled"),
     scorers.Structure: ("ms_ssim", "ms_ssim_db", "ssim"),
     scorers.Patches: ("beta", "rho"),
@@ -40,6 +38,7 @@ class Engine:
         device: Torch device.
         batch_size: Pictures that go through a network together on an accelerator. On the CPU each goes alone: as fast,
             and a figure never depends on its neighbours.
+        hold_bytes: Room for activations of originals from one set to the next; None chooses (``batch.Held``).
 
     Attributes:
         metrics: The names in table order.
@@ -52,7 +51,9 @@ class Engine:
         BenchError: A weights file has another sha256, or there is no such device.
     """
 
-    def __init__(self, metrics: Sequence[str] = (), device: str = "cpu", batch_size: int = 16) -> None:
+    def __init__(
+        self, metrics: Sequence[str] = (), device: str = "cpu", batch_size: int = 16, hold_bytes: int | None = None
+    ) -> None:
         self.metrics = resolve(metrics)
         try:
             self.device = torch.device(device)
@@ -61,15 +62,16 @@ class Engine:
         if self.device.type == "cuda" and not torch.cuda.is_available():
             raise BenchError("There is no CUDA device here; use --device cpu.")
         self._chunk = 1 if self.device.type == "cpu" else max(1, batch_size)
+        self._held = Held(hold_bytes)
         self._loaded: dict[str, tuple[str, str]] = {name: ("ok", "") for name in self.metrics}
-        self._scorers: list[tuple[scorers.Scorer, list[str]]] = []
+        self._scorers: list[tuple[Scorer, list[str]]] = []
         for build, family in _FAMILIES.items():
             wanted = [name for name in family if name in self.metrics]
             if wanted:
                 self._load(build, wanted)
         self.reset()
 
-    def _load(self, build: Callable[..., scorers.Scorer], wanted: list[str]) -> None:
+    def _load(self, build: Callable[..., Scorer], wanted: list[str]) -> None:
         try:
             with _inference(self.device):
                 self._scorers.append((build(wanted, str(self.device)), wanted))
@@ -93,12 +95,18 @@ class Engine:
         self._seen: set[str] = set()
         self._items: dict[str, list[Array]] = {}
         self._size: tuple[int, int] | None = None
+        self._held.next_set()
         for scorer, wanted in self._scorers:
             scorer.wanted = wanted
             scorer.reset()
 
     def halve(self) -> bool:
-        """Let half as many pictures go through a network together from now on; False where each goes alone already."""
+        """Use less memory from now on: hold nothing, and let half as many pictures go through a network together.
+
+        Returns:
+            False where each picture goes alone already.
+        """
+        self._held.release()
         alone = self._chunk == 1
         self._chunk = max(1, self._chunk // 2)
         return not alone
@@ -119,12 +127,8 @@ class Engine:
         self._check(recon, orig, ids, labels is not None)
         for start in range(0, len(ids), self._chunk):
             first, second = (p[start : start + self._chunk] for p in (recon, orig))
-            keys = [_digest(picture) for picture in second]
-            first, second = first.to(self.device), second.to(self.device)
             with _inference(self.device):
-                for scorer in self._active():
-                    for name, column in scorer.update(first, second, keys).items():
-                        self._items.setdefault(name, []).append(column.cpu().numpy().astype(np.float64))
+                self._score(Batch.of(first, second, self.device, self._held))
         self.ids += ids
         self._seen.update(ids)
 
@@ -166,7 +170,14 @@ class Engine:
         """Pixels of each picture of the set; 0 before the first batch."""
         return self._size[0] * self._size[1] if self._size else 0
 
-    def _active(self) -> list[scorers.Scorer]:
+    def _score(self, batch: Batch) -> None:
+        active = self._active()
+        measured = to_host([scorer.measure(batch) for scorer in active])
+        for scorer, found in zip(active, measured, strict=True):
+            for name, column in scorer.collect(batch, found).items():
+                self._items.setdefault(name, []).append(column)
+
+    def _active(self) -> list[Scorer]:
         return [scorer for scorer, _ in self._scorers if scorer.wanted]
 
     def _judge(self, name: str, items: dict[str, Array], values: dict[str, float]) -> None:
@@ -214,10 +225,6 @@ class Engine:
                 self.statuses[name], self.reasons[name] = "skipped", reason
         for scorer, wanted in self._scorers:
             scorer.wanted = [name for name in wanted if self.statuses[name] == "ok"]
-
-
-def _digest(picture: Tensor) -> bytes:
-    return hashlib.blake2b(picture.cpu().contiguous().numpy().tobytes(), digest_size=16).digest()
 
 
 @contextmanager

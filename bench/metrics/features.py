@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
-import numpy.typing as npt
-from torch import Tensor
 
 from bench.metrics import distances, subsample
-
-Array = npt.NDArray[np.float64]
-Key = bytes
+from bench.metrics.batch import Array, Key
 
 
 class Originals:
-    """What was computed from originals, kept by a digest of their pixels across rate points and codecs."""
+    """Feature vectors of originals, kept by a digest of their pixels across rate points and codecs."""
 
     def __init__(self) -> None:
         self._held: dict[Key, Array] = {}
 
-    def get(self, keys: Sequence[Key], compute: Callable[[], Tensor]) -> list[Array]:
-        """Return one array a key, calling ``compute`` for the whole batch only where one is not held."""
-        if any(key not in self._held for key in keys):
-            for key, row in zip(keys, compute().cpu().numpy(), strict=True):
-                self._held[key] = np.asarray(row, dtype=np.float64)
+    def lacks(self, keys: Sequence[Key]) -> bool:
+        """Whether one of these was not put yet."""
+        return any(key not in self._held for key in keys)
+
+    def put(self, keys: Sequence[Key], rows: Array) -> None:
+        """Keep one row a key."""
+        self._held.update(zip(keys, rows, strict=True))
+
+    def take(self, keys: Sequence[Key]) -> list[Array]:
+        """Return one row a key."""
         return [self._held[key] for key in keys]
 
 
@@ -41,9 +42,9 @@ class FeatureSets:
         self.recon: list[Array] = []
         self.orig: list[Array] = []
 
-    def add(self, recon: Tensor, orig: Sequence[Array]) -> None:
+    def add(self, recon: Array, orig: Sequence[Array]) -> None:
         """Take features of reconstructions ``(N, d)`` and of their originals."""
-        self.recon.extend(np.asarray(row, dtype=np.float64) for row in recon.cpu().numpy())
+        self.recon.extend(recon)
         self.orig.extend(orig)
 
     def reset(self) -> None:

@@ -49,10 +49,10 @@ class Inception:
         """Pooled features.
 
         Args:
-            picture: uint8 ``(N, 3, H, W)``.
+            picture: uint8 ``(N, 3, H, W)``; the resize is Pillow's, so best in the host's memory.
 
         Returns:
-            float64 ``(N, 2048)``.
+            float64 ``(N, 2048)`` on the device.
         """
         rows = picture.cpu().permute(0, 2, 3, 1).numpy()
         resized = np.stack([self._resize(row) for row in rows]).transpose(0, 3, 1, 2)

@@ -12,10 +12,12 @@ from typing import Any
 from unittest import mock
 
 import torch
+from lpips.lpips import ScalingLayer
 from torch import Tensor
 
 from bench.errors import BenchError, NotInstalled
 from bench.metrics.backbones import features_state, fill, pretrained_free, read_state
+from bench.metrics.perceptual import golden_pair
 
 NIQE_BLOCK = 96
 
@@ -74,19 +76,48 @@ class Dists:
         self.device = torch.device(device)
         model: Any = _build_dists(vgg, alpha_beta)
         self.model = model.to(self.device, memory_format=torch.channels_last)
-        from bench.metrics.perceptual import golden_pair
-
-        first, second = golden_pair()
-        same, other = self(first, first).item(), self(first, second).item()
+        self._scale: Any = ScalingLayer().to(self.device)
+        first, second = (self.taps(picture) for picture in golden_pair())
+        same, other = self.distance(first, first).item(), self.distance(first, second).item()
         if abs(same) > 1e-6 or not 0.0 < other < 1.0:
             raise BenchError(f"DISTS gives {same:.2e} for equal and {other:.3f} for unequal pictures; reinstall pyiqa.")
 
-    def __call__(self, recon: Tensor, orig: Tensor) -> Tensor:
-        """DISTS of each pair of uint8 ``(N, 3, H, W)``, float64 ``(N,)``; 0 for identical pictures."""
-        first, second = (
-            (p.to(self.device).float() / 255.0).contiguous(memory_format=torch.channels_last) for p in (recon, orig)
-        )
-        return torch.as_tensor(self.model(first, second)).reshape(len(recon)).double()
+    def stem(self, picture: Tensor) -> Tensor:
+        """First activations (relu1_2) of uint8 ``(N, 3, H, W)``; also LPIPS-VGG's, from the same weights.
+
+        Normalised as LPIPS does: ImageNet's mean and deviation on [0, 1] are the same map, but for rounding, and DISTS
+        must not depend on whether LPIPS was there to compute this for it.
+        """
+        x = self._scale(picture.to(self.device).float() / 255.0 * 2.0 - 1.0)
+        return torch.as_tensor(self.model.stage1(x.contiguous(memory_format=torch.channels_last)))
+
+    def rest(self, stem: Tensor) -> tuple[Tensor, ...]:
+        """Activations of the four later stages: DISTS' own, as it pools by L2 where LPIPS takes the maximum."""
+        taps = []
+        for stage in (self.model.stage2, self.model.stage3, self.model.stage4, self.model.stage5):
+            stem = stage(stem)
+            taps.append(stem)
+        return tuple(taps)
+
+    def taps(self, picture: Tensor) -> tuple[Tensor, ...]:
+        """The picture in [0, 1] and the activations of all five stages."""
+        stem = self.stem(picture)
+        return (picture.to(self.device).float() / 255.0, stem, *self.rest(stem))
+
+    def distance(self, first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
+        """DISTS from two pictures' ``taps``, float64 ``(N,)``; 0 for identical pictures (eqs. 4 to 7)."""
+        channels = [level.shape[1] for level in first]
+        total = (self.model.alpha.sum() + self.model.beta.sum()).double()
+        weights = (torch.split(w.flatten().double() / total, channels) for w in (self.model.alpha, self.model.beta))
+        score = torch.ones(len(first[0]), dtype=torch.float64, device=first[0].device)
+        for x, y, alpha, beta in zip(first, second, *weights, strict=True):
+            x_mean, y_mean = x.mean((2, 3), keepdim=True), y.mean((2, 3), keepdim=True)
+            x, y = x - x_mean, y - y_mean
+            x_var, y_var, both = ((a * b).mean((2, 3)).double() for a, b in ((x, x), (y, y), (x, y)))
+            a, b = x_mean.flatten(1).double(), y_mean.flatten(1).double()
+            score -= ((2 * a * b + 1e-6) / (a * a + b * b + 1e-6)) @ alpha
+            score -= ((2 * both + 1e-6) / (x_var + y_var + 1e-6)) @ beta
+        return score
 
 
 def _build_dists(vgg: Path, alpha_beta: Path) -> torch.nn.Module:

@@ -1,37 +1,18 @@
-"""One scorer a family of metrics: holds its network, takes batches, gives item columns at once and set columns last."""
+"""One scorer a family of metrics: holds its network, gives item columns at once and set columns last."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, from_numpy
 
 from bench.metrics import pixels, weights
-from bench.metrics.features import FeatureSets, Key, Originals
+from bench.metrics.batch import Array, Batch
+from bench.metrics.features import FeatureSets, Originals
+from bench.metrics.scorer import Arrays, Columns, ItemScorer
 from bench.protocol import PSNR_CLIP_DB
-
-Columns = dict[str, Tensor]
-
-
-class Scorer(Protocol):
-    """What the engine asks of a family of metrics.
-
-    Attributes:
-        wanted: Names of the family's metrics to compute; the engine narrows it where pictures are too small.
-    """
-
-    wanted: Collection[str]
-
-    def update(self, recon: Tensor, orig: Tensor, keys: Sequence[Key]) -> Columns:
-        """Take uint8 ``(N, 3, H, W)`` pairs and digests of the originals; return float64 ``(N,)`` item columns."""
-
-    def finish(self, scenes: Sequence[str]) -> dict[str, float]:
-        """Return the set columns of everything since the last reset."""
-
-    def reset(self) -> None:
-        """Forget the set, keep networks and what was computed from originals."""
 
 
 class Psnr:
@@ -41,10 +22,13 @@ class Psnr:
         self.wanted = wanted
         self.reset()
 
-    def update(self, recon: Tensor, orig: Tensor, keys: Sequence[Key]) -> Columns:
-        error = pixels.mse(recon, orig)
-        self._errors += error.tolist()
-        return {"psnr": pixels.decibels(error)} if "psnr" in self.wanted else {}
+    def measure(self, batch: Batch) -> Columns:
+        error = pixels.mse(batch.recon, batch.orig)
+        return {"error": error, "psnr": pixels.decibels(error)}
+
+    def collect(self, batch: Batch, found: Arrays) -> Arrays:
+        self._errors += found["error"].tolist()
+        return {"psnr": found["psnr"]} if "psnr" in self.wanted else {}
 
     def finish(self, scenes: Sequence[str]) -> dict[str, float]:
         values: dict[str, float] = {}
@@ -59,27 +43,21 @@ class Psnr:
         self._errors: list[float] = []
 
 
-class Structure:
+class Structure(ItemScorer):
     """``ssim``, ``ms_ssim`` and ``ms_ssim_db``."""
 
     def __init__(self, wanted: Collection[str], device: str) -> None:
         self.wanted = wanted
 
-    def update(self, recon: Tensor, orig: Tensor, keys: Sequence[Key]) -> Columns:
+    def measure(self, batch: Batch) -> Columns:
         columns: Columns = {}
         if "ssim" in self.wanted:
-            columns["ssim"] = pixels.ssim(recon, orig)
+            columns["ssim"] = pixels.ssim(batch.recon, batch.orig)
         if {"ms_ssim", "ms_ssim_db"} & set(self.wanted):
-            value = pixels.ms_ssim(recon, orig)
+            value = pixels.ms_ssim(batch.recon, batch.orig)
             both = {"ms_ssim": value, "ms_ssim_db": pixels.ms_ssim_decibels(value)}
             columns |= {name: column for name, column in both.items() if name in self.wanted}
         return columns
-
-    def finish(self, scenes: Sequence[str]) -> dict[str, float]:
-        return {}
-
-    def reset(self) -> None:
-        """Nothing is kept between batches."""
 
 
 class Patches:
@@ -87,18 +65,21 @@ class Patches:
 
     def __init__(self, wanted: Collection[str], device: str) -> None:
         self.wanted = wanted
-        self._sum: Tensor | None = None
+        self._sum: Array | None = None
 
-    def update(self, recon: Tensor, orig: Tensor, keys: Sequence[Key]) -> Columns:
-        moments = pixels.patch_moments(recon, orig)
-        self._sum = moments.sum(0).cpu() if self._sum is None else self._sum + moments.sum(0).cpu()
+    def measure(self, batch: Batch) -> Columns:
+        moments = pixels.patch_moments(batch.recon, batch.orig)
         beta, rho = pixels.beta_rho(moments)
-        return {name: column for name, column in (("beta", beta), ("rho", rho)) if name in self.wanted}
+        return {"sum": moments.sum(0), "beta": beta, "rho": rho}
+
+    def collect(self, batch: Batch, found: Arrays) -> Arrays:
+        self._sum = found["sum"] if self._sum is None else self._sum + found["sum"]
+        return {name: found[name] for name in ("beta", "rho") if name in self.wanted}
 
     def finish(self, scenes: Sequence[str]) -> dict[str, float]:
         if self._sum is None:
             return {}
-        beta, rho = pixels.beta_rho(self._sum)
+        beta, rho = pixels.beta_rho(from_numpy(self._sum))
         pooled = {"beta": beta.item(), "rho": rho.item()}
         return {f"{name}_pooled": value for name, value in pooled.items() if name in self.wanted}
 
@@ -116,15 +97,25 @@ class Squeeze:
         self.network = perceptual.load("squeeze", next(iter(wanted)), device)
         self._sets, self._originals = FeatureSets("fd_squeeze", "kd_squeeze"), Originals()
 
-    def update(self, recon: Tensor, orig: Tensor, keys: Sequence[Key]) -> Columns:
-        first, columns = self.network.features(recon), Columns()
-        second = self.network.features(orig) if "lpips_squeeze" in self.wanted else None
-        if second is not None:
-            columns["lpips_squeeze"] = self.network.distance(first, second)
+    def measure(self, batch: Batch) -> Columns:
+        first, columns = self.network.features(batch.recon), Columns()
+        if "lpips_squeeze" in self.wanted:
+            columns["lpips_squeeze"] = self.network.distance(first, self._original(batch))
         if {"fd_squeeze", "kd_squeeze"} & set(self.wanted):
-            held = self._originals.get(keys, lambda: self._pooled(second or self.network.features(orig)))
-            self._sets.add(self._pooled(first), held)
+            columns["recon"] = self._pooled(first)
+            if self._originals.lacks(batch.keys):
+                columns["orig"] = self._pooled(self._original(batch))
         return columns
+
+    def _original(self, batch: Batch) -> tuple[Tensor, ...]:
+        return batch.held.get("squeeze", batch.keys, lambda: self.network.features(batch.orig))
+
+    def collect(self, batch: Batch, found: Arrays) -> Arrays:
+        if "orig" in found:
+            self._originals.put(batch.keys, found["orig"])
+        if "recon" in found:
+            self._sets.add(found["recon"], self._originals.take(batch.keys))
+        return {"lpips_squeeze": found["lpips_squeeze"]} if "lpips_squeeze" in found else {}
 
     def finish(self, scenes: Sequence[str]) -> dict[str, float]:
         return self._sets.finish(self.wanted, scenes)
@@ -133,7 +124,7 @@ class Squeeze:
         self._sets.reset()
 
 
-class LpipsNet:
+class LpipsNet(ItemScorer):
     """LPIPS with one of the larger backbones; for VGG also on unscaled input."""
 
     def __init__(self, net: str, wanted: Collection[str], device: str) -> None:
@@ -142,23 +133,22 @@ class LpipsNet:
         self.name, self.wanted = f"lpips_{net}", wanted
         self.network = perceptual.load(net, next(iter(wanted)), device)
 
-    def update(self, recon: Tensor, orig: Tensor, keys: Sequence[Key]) -> Columns:
+    def measure(self, batch: Batch) -> Columns:
         columns: Columns = {}
-        for name, unit_range in ((self.name, False), (f"{self.name}_01", True)):
-            if name in self.wanted:
-                first, second = (self.network.features(picture, unit_range) for picture in (recon, orig))
-                columns[name] = self.network.distance(first, second)
+        if self.name in self.wanted:
+            first = self.network.features(batch.recon)
+            second = batch.held.get(self.name, batch.keys, lambda: self.network.features(batch.orig))
+            columns[self.name] = self.network.distance(first, second)
+            if self.network.net == "vgg":
+                batch.stem = first[0], second[0]
+        if f"{self.name}_01" in self.wanted:
+            first, second = (self.network.features(picture, unit_range=True) for picture in (batch.recon, batch.orig))
+            columns[f"{self.name}_01"] = self.network.distance(first, second)
         return columns
 
-    def finish(self, scenes: Sequence[str]) -> dict[str, float]:
-        return {}
 
-    def reset(self) -> None:
-        """Nothing is kept between batches."""
-
-
-class DistsNet:
-    """``dists``."""
+class DistsNet(ItemScorer):
+    """``dists``; takes VGG's first activations from LPIPS where it has just computed them."""
 
     def __init__(self, wanted: Collection[str], device: str) -> None:
         from bench.metrics import pyiqa_adapter
@@ -167,14 +157,19 @@ class DistsNet:
         pyiqa_adapter.ensure_installed()
         self.network = pyiqa_adapter.Dists(weights.require("vgg16", "dists"), weights.require("dists", "dists"), device)
 
-    def update(self, recon: Tensor, orig: Tensor, keys: Sequence[Key]) -> Columns:
-        return {"dists": self.network(recon, orig)}
+    def measure(self, batch: Batch) -> Columns:
+        network = self.network
+        recon_stem = batch.stem[0] if batch.stem else network.stem(batch.recon)
+        first = (batch.recon / 255.0, recon_stem, *network.rest(recon_stem))
+        second = (batch.orig / 255.0, *self._original(batch))
+        return {"dists": network.distance(first, second)}
 
-    def finish(self, scenes: Sequence[str]) -> dict[str, float]:
-        return {}
-
-    def reset(self) -> None:
-        """Nothing is kept between batches."""
+    def _original(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Activations of the original; the first are held once, by LPIPS where it is measured too."""
+        stem = batch.stem[1] if batch.stem else None
+        if stem is None:
+            stem = batch.held.get("dists stem", batch.keys, lambda: (self.network.stem(batch.orig),))[0]
+        return (stem, *batch.held.get("dists", batch.keys, lambda: self.network.rest(stem)))
 
 
 class Niqe:
@@ -189,15 +184,20 @@ class Niqe:
         self._originals = Originals()
         self.reset()
 
-    def update(self, recon: Tensor, orig: Tensor, keys: Sequence[Key]) -> Columns:
-        from torch import from_numpy
+    def measure(self, batch: Batch) -> Columns:
+        columns = {"recon": self._features(batch.recon)}
+        if self._originals.lacks(batch.keys):
+            columns["orig"] = self._features(batch.orig)
+        return columns
 
-        blocks = self._features(recon).cpu().numpy()
-        self._recon.extend(blocks)
-        self._orig.extend(self._originals.get(keys, lambda: self._features(orig)))
+    def collect(self, batch: Batch, found: Arrays) -> Arrays:
+        if "orig" in found:
+            self._originals.put(batch.keys, found["orig"])
+        self._recon.extend(found["recon"])
+        self._orig.extend(self._originals.take(batch.keys))
         if "niqe" not in self.wanted:
             return {}
-        return {"niqe": from_numpy(np.array([self.pristine.distance(block) for block in blocks]))}
+        return {"niqe": np.array([self.pristine.distance(block) for block in found["recon"]])}
 
     def finish(self, scenes: Sequence[str]) -> dict[str, float]:
         values: dict[str, float] = {}
@@ -223,9 +223,16 @@ class InceptionNet:
         self.network = inception.Inception(weights.require("inception", next(iter(wanted))), device)
         self._sets, self._originals = FeatureSets("fid", "kid"), Originals()
 
-    def update(self, recon: Tensor, orig: Tensor, keys: Sequence[Key]) -> Columns:
-        held = self._originals.get(keys, lambda: self.network.features(orig))
-        self._sets.add(self.network.features(recon), held)
+    def measure(self, batch: Batch) -> Columns:
+        columns = {"recon": self.network.features(batch.recon_host)}
+        if self._originals.lacks(batch.keys):
+            columns["orig"] = self.network.features(batch.orig_host)
+        return columns
+
+    def collect(self, batch: Batch, found: Arrays) -> Arrays:
+        if "orig" in found:
+            self._originals.put(batch.keys, found["orig"])
+        self._sets.add(found["recon"], self._originals.take(batch.keys))
         return {}
 
     def finish(self, scenes: Sequence[str]) -> dict[str, float]:
@@ -243,11 +250,13 @@ class Segmentation:
 
         self.wanted, self._mean_iou = wanted, segmentation.mean_iou
         self.network = segmentation.Segmenter(weights.require("segformer", "miou"), device)
-        self._counts: Any = None
+        self._counts: Array | None = None
 
-    def update(self, recon: Tensor, orig: Tensor, keys: Sequence[Key]) -> Columns:
-        counts = self.network.confusion(recon, orig)
-        self._counts = counts if self._counts is None else self._counts + counts
+    def measure(self, batch: Batch) -> Columns:
+        return {"counts": self.network.confusion(batch.recon, batch.orig)}
+
+    def collect(self, batch: Batch, found: Arrays) -> Arrays:
+        self._counts = found["counts"] if self._counts is None else self._counts + found["counts"]
         return {}
 
     def finish(self, scenes: Sequence[str]) -> dict[str, float]:

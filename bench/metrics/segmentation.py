@@ -55,14 +55,14 @@ class Segmenter:
         logits = torch.nn.functional.interpolate(logits, picture.shape[2:], mode="bilinear", align_corners=False)
         return logits.argmax(1)
 
-    def confusion(self, recon: Tensor, orig: Tensor) -> npt.NDArray[np.int64]:
-        """Counts of pixels by class in the original (rows) and in the reconstruction (columns)."""
+    def confusion(self, recon: Tensor, orig: Tensor) -> Tensor:
+        """Counts of pixels by class in the original (rows) and in the reconstruction (columns), on the device."""
         pair = self.labels(orig) * self.classes + self.labels(recon)
         counts = torch.bincount(pair.flatten(), minlength=self.classes**2)
-        return np.asarray(counts.reshape(self.classes, self.classes).cpu().numpy(), dtype=np.int64)
+        return counts.reshape(self.classes, self.classes)
 
 
-def mean_iou(confusion: npt.NDArray[np.int64]) -> float:
+def mean_iou(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> float:
     """Intersection over union, averaged over the classes that occur; 1 for agreement everywhere."""
     both = np.diag(confusion).astype(np.float64)
     union = confusion.sum(0) + confusion.sum(1) - both
