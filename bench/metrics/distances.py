@@ -31,16 +31,20 @@ def frechet(first: Array, second: Array) -> float:
     Raises:
         ValueError: Fewer than two samples in a set.
     """
-    a, b = _centred(first), _centred(second)
-    shift = first.mean(0) - second.mean(0)
+    (mean_a, a), (mean_b, b) = _centred(first), _centred(second)
+    shift = mean_a - mean_b
     trace = np.linalg.svd(_shrunk(a) @ _shrunk(b).T, compute_uv=False).sum()
-    return float(shift @ shift + np.square(a).sum() + np.square(b).sum() - 2.0 * trace)
+    return float(shift @ shift + np.vdot(a, a) + np.vdot(b, b) - 2.0 * trace)
 
 
-def _centred(features: Array) -> Array:
+def _centred(features: Array) -> tuple[Array, Array]:
+    """The mean, and what the covariance is the square of."""
     if len(features) < 2:
         raise ValueError("a covariance needs two samples or more")
-    return np.asarray((features - features.mean(0)) / np.sqrt(len(features) - 1))
+    mean = np.asarray(features.mean(0))
+    centred = features - mean
+    centred /= np.sqrt(len(features) - 1)
+    return mean, centred
 
 
 def _shrunk(matrix: Array) -> Array:
