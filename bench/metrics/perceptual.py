@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from bench.errors import BenchError
 from bench.metrics import weights
 from bench.metrics.backbones import features_state, fill, pretrained_free, read_state
+from bench.metrics.tiles import positions, tiles
 
 BACKBONE = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 _HEADS = {
@@ -73,10 +74,13 @@ class Lpips:
     def distance(self, first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
         """LPIPS from two pictures' activations, float64 ``(N,)``."""
         total = torch.zeros(len(first[0]), dtype=torch.float64, device=first[0].device)
-        for a, b, weight in zip(first, second, self._weights, strict=True):
+        for level_a, level_b, weight in zip(first, second, self._weights, strict=True):
+            a, b = positions(level_a), positions(level_b)
             # The 1x1 head is linear, so it may follow the mean over space.
-            difference = lpips.normalize_tensor(a).sub_(lpips.normalize_tensor(b)).square_()
-            total += (difference.mean((2, 3)) * weight).double().sum(1)
+            summed = torch.zeros(len(a), a.shape[2], dtype=torch.float64, device=a.device)
+            for x, y in tiles(a, b):
+                summed += _normalised(x).sub_(_normalised(y)).square_().sum(1)
+            total += summed @ weight.double() / a.shape[1]
         return total
 
     def _self_check(self) -> None:
@@ -90,6 +94,11 @@ class Lpips:
                 f"LPIPS {self.net} gives {there:.5f} on its reference pair in place of {expected:.5f}; "
                 "the installed lpips or torchvision is not one that the protocol was tested with."
             )
+
+
+def _normalised(x: Tensor) -> Tensor:
+    """Each position's channels at unit length, with lpips' epsilon."""
+    return x.div(torch.linalg.vector_norm(x, dim=-1, keepdim=True) + 1e-10)
 
 
 def pooled(features: tuple[Tensor, ...]) -> Tensor:

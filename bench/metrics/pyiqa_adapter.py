@@ -18,6 +18,7 @@ from torch import Tensor
 from bench.errors import BenchError, NotInstalled
 from bench.metrics.backbones import features_state, fill, pretrained_free, read_state
 from bench.metrics.perceptual import golden_pair
+from bench.metrics.tiles import positions, tiles
 
 NIQE_BLOCK = 96
 
@@ -110,11 +111,17 @@ class Dists:
         total = (self.model.alpha.sum() + self.model.beta.sum()).double()
         weights = (torch.split(w.flatten().double() / total, channels) for w in (self.model.alpha, self.model.beta))
         score = torch.ones(len(first[0]), dtype=torch.float64, device=first[0].device)
-        for x, y, alpha, beta in zip(first, second, *weights, strict=True):
-            x_mean, y_mean = x.mean((2, 3), keepdim=True), y.mean((2, 3), keepdim=True)
-            x, y = x - x_mean, y - y_mean
-            x_var, y_var, both = ((a * b).mean((2, 3)).double() for a, b in ((x, x), (y, y), (x, y)))
-            a, b = x_mean.flatten(1).double(), y_mean.flatten(1).double()
+        for level_x, level_y, alpha, beta in zip(first, second, *weights, strict=True):
+            x, y = positions(level_x), positions(level_y)
+            x_mean, y_mean = x.mean(1, keepdim=True), y.mean(1, keepdim=True)
+            a, b = x_mean[:, 0].double(), y_mean[:, 0].double()
+            x_var, y_var, both = torch.zeros(3, *a.shape, dtype=torch.float64, device=a.device)
+            for s, t in tiles(x, y):
+                s, t = s - x_mean, t - y_mean
+                both += (s * t).sum(1)
+                x_var += s.square_().sum(1)
+                y_var += t.square_().sum(1)
+            x_var, y_var, both = (value / x.shape[1] for value in (x_var, y_var, both))
             score -= ((2 * a * b + 1e-6) / (a * a + b * b + 1e-6)) @ alpha
             score -= ((2 * both + 1e-6) / (x_var + y_var + 1e-6)) @ beta
         return score
