@@ -67,24 +67,31 @@ def measure(count: int, width: int, repeats: int = 5) -> dict[str, Any]:
         with runs[-1].running():
             value = frechet(first, second)
     ours = median(run.wall for run in runs[1:])  # the first one starts the libraries' threads
-    found: dict[str, Any] = {"n": count, "d": width, "value": value, "seconds": {"ours": ours}, "faster": {}}
-    found["relative_difference"] = {}
+    cpu = median(run.cpu for run in runs[1:])
+    found: dict[str, Any] = {"n": count, "d": width, "value": value, "seconds": {"ours": ours}, "cpu": {"ours": cpu}}
+    found |= {"faster": {}, "faster_cpu": {}, "relative_difference": {}}
     for name, way in WAYS.items():
         clock = Clock()
         with clock.running():
             other = way(first, second)
         found["seconds"][name] = clock.wall
+        found["cpu"][name] = clock.cpu
         found["faster"][name] = clock.wall / ours
+        found["faster_cpu"][name] = clock.cpu / cpu
         found["relative_difference"][name] = abs(other - value) / abs(other)
     return found
 
 
 def table(found: dict[str, Any]) -> list[str]:
     """Lines for a terminal."""
-    lines = [f"FID's distance, n={found['n']}, d={found['d']}: {found['seconds']['ours']:.3f} s"]
+    lines = [
+        f"FID's distance, n={found['n']}, d={found['d']}: {found['seconds']['ours']:.3f} s "
+        f"(processor time {found['cpu']['ours']:.3f} s)"
+    ]
     for name in found["faster"]:
         lines.append(
-            f"  {name:10}{found['seconds'][name]:9.2f} s  {found['faster'][name]:8.1f} times ours, "
+            f"  {name:10}{found['seconds'][name]:9.2f} s  {found['faster'][name]:8.1f} times ours "
+            f"(processor time {found['faster_cpu'][name]:.1f}), "
             f"relative difference {found['relative_difference'][name]:.1e}"
         )
     return lines
