@@ -6,6 +6,7 @@ pyiqa would download its own weights; both are built here from files that ``weig
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,30 @@ def _build_dists(vgg: Path, alpha_beta: Path) -> torch.nn.Module:
     state.update({key: own[key].float() for key in ("alpha", "beta") if key in own})
     state.update({key: value for key, value in keys.items() if key not in state and not value.is_meta})
     return fill(model, state, alpha_beta)
+
+
+def library_dists(vgg: Path, alpha_beta: Path) -> Callable[[Tensor, Tensor], Tensor]:
+    """Pyiqa's own DISTS with given weights, to compare with: from two uint8 ``(N, 3, H, W)`` to ``(N,)``."""
+    import torchvision
+    from pyiqa.archs import dists_arch
+
+    bare = torchvision.models.vgg16(weights=None)
+    state = read_state(vgg)
+    bare.features.load_state_dict({k.removeprefix("features."): v for k, v in state.items() if "features." in k})
+    with mock.patch.object(dists_arch.models, "vgg16", lambda **_: bare):
+        model: Any = dists_arch.DISTS(pretrained=False)
+    own = read_state(alpha_beta)
+    model.alpha.data, model.beta.data = own["alpha"], own["beta"]
+    return lambda a, b: torch.as_tensor(model(a.float() / 255, b.float() / 255))
+
+
+def library_niqe(pristine: Path) -> Callable[[Tensor, Tensor], Tensor]:
+    """Pyiqa's own NIQE with a given model, to compare with: of the first of two uint8 ``(N, 3, H, W)``, ``(N,)``."""
+    import numpy as np
+    from pyiqa.archs.niqe_arch import calculate_niqe
+
+    with np.load(pristine) as held:
+        mean, spread = (torch.from_numpy(held[f"{name}_pris_param"]) for name in ("mu", "cov"))
+    return lambda a, _: torch.as_tensor(
+        calculate_niqe(a.float() / 255, mu_pris_param=mean.reshape(-1), cov_pris_param=spread)
+    )

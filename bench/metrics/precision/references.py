@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -107,29 +106,15 @@ def _lpips(net: str) -> Callable[[], Callable[[Tensor, Tensor], Tensor]]:
 
 
 def _dists() -> Callable[[Tensor, Tensor], Tensor]:
-    import torchvision
-    from pyiqa.archs import dists_arch
+    from bench.metrics.pyiqa_adapter import library_dists
 
-    from bench.metrics.backbones import read_state
-
-    bare = torchvision.models.vgg16(weights=None)
-    state = read_state(weights.require("vgg16", "dists"))
-    bare.features.load_state_dict({k.removeprefix("features."): v for k, v in state.items() if "features." in k})
-    with mock.patch.object(dists_arch.models, "vgg16", lambda **_: bare):
-        model: Any = dists_arch.DISTS(pretrained=False)
-    own = read_state(weights.require("dists", "dists"))
-    model.alpha.data, model.beta.data = own["alpha"], own["beta"]
-    return lambda a, b: torch.as_tensor(model(a.float() / 255, b.float() / 255))
+    return library_dists(weights.require("vgg16", "dists"), weights.require("dists", "dists"))
 
 
 def _niqe() -> Callable[[Tensor, Tensor], Tensor]:
-    from pyiqa.archs.niqe_arch import calculate_niqe
+    from bench.metrics.pyiqa_adapter import library_niqe
 
-    with np.load(weights.require("niqe", "niqe")) as held:
-        mean, spread = (torch.from_numpy(held[f"{name}_pris_param"]) for name in ("mu", "cov"))
-    return lambda a, _: torch.as_tensor(
-        calculate_niqe(a.float() / 255, mu_pris_param=mean.reshape(-1), cov_pris_param=spread)
-    )
+    return library_niqe(weights.require("niqe", "niqe"))
 
 
 def _clean_features(pictures: Tensor) -> Array:
