@@ -20,7 +20,7 @@ else:
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = {
     "clean-fid": "cleanfid", "opencv-python-headless": "cv2", "pillow": "PIL", "pillow-heif": "pillow_heif",
-    "pytorch-msssim": "pytorch_msssim",
+    "pytorch-msssim": "pytorch_msssim", "scikit-image": "skimage",
 }  # fmt: skip
 """Distributions whose module has another name."""
 
