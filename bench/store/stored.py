@@ -79,7 +79,7 @@ class StoredUnit:
             return table, ""
         if self.place is None:
             return table, find_edit(name, data, digests)
-        whole = name == "items" and _pack(self.folder).whole
+        whole = name == "items" and _items(self.folder)[1]
         return table, "" if whole else changed_rows(name, self.table(name), digests)
 
     def _read(self, name: Table, keep: Keep) -> tuple[pa.Table, bytes]:
@@ -88,17 +88,9 @@ class StoredUnit:
             data = _bytes(path)
             return _parsed(data, path, keep), data
         row, start, rows = self.place
-        pack = _pack(self.folder)
-        table = pack.items.slice(start, rows) if name == "items" else pack.units.slice(row, 1)
+        table = _items(self.folder)[0].slice(start, rows) if name == "items" else _units(self.folder).slice(row, 1)
         hidden = PACKED if name == "set" else ()
         return table.select([column for column in table.column_names if keep(column) and column not in hidden]), b""
-
-
-@dataclass(frozen=True)
-class _Pack:
-    units: pa.Table
-    items: pa.Table
-    whole: bool
 
 
 def find_stored(root: Path) -> list[StoredUnit]:
@@ -112,7 +104,7 @@ def find_stored(root: Path) -> list[StoredUnit]:
     folders = [path.parent for path in root.rglob("run.json") if (path.parent / "set.parquet").is_file()]
     found = [StoredUnit(root, folder, read_run(folder)) for folder in sorted(folders)]
     for path in sorted(root.rglob(PACK)):
-        units, start = _pack(path.parent).units, 0
+        units, start = _units(path.parent), 0
         for row, (text, rows) in enumerate(zip(*(units[n].to_pylist() for n in ("run", "rows")), strict=True)):
             found.append(StoredUnit(root, path.parent, json.loads(text), (row, start, rows)))
             start += rows
@@ -145,20 +137,34 @@ def load(path: str | Path, table: Table = "items") -> pd.DataFrame:
     return pa.concat_tables(tables, promote_options="default").to_pandas()
 
 
-def _pack(folder: Path) -> _Pack:
-    path = folder / PACK
+def _units(folder: Path) -> pa.Table:
+    """What a pack says of its units."""
+    return _read_units(folder, _stamp(folder))
+
+
+def _items(folder: Path) -> tuple[pa.Table, bool]:
+    """All items of a pack, and whether their file is the one that was written."""
+    return _read_items(folder, _stamp(folder))
+
+
+def _stamp(folder: Path) -> int:
     try:
-        return _read_pack(folder, path.stat().st_mtime_ns)
+        return (folder / PACK).stat().st_mtime_ns
     except OSError as error:
-        raise Unreadable(path) from error
+        raise Unreadable(folder / PACK) from error
 
 
-@lru_cache(maxsize=4)  # units are read in the order in which they lie
-def _read_pack(folder: Path, stamp: int) -> _Pack:
-    units = _parsed(_bytes(folder / PACK), folder / PACK)
-    path = folder / str(units["items"][0])
+# Units are read in the order in which they lie, so that a few packs at a time are enough.
+@lru_cache(maxsize=4)
+def _read_units(folder: Path, stamp: int) -> pa.Table:
+    return _parsed(_bytes(folder / PACK), folder / PACK)
+
+
+@lru_cache(maxsize=4)
+def _read_items(folder: Path, stamp: int) -> tuple[pa.Table, bool]:
+    path = folder / str(_read_units(folder, stamp)["items"][0])
     data = _bytes(path)
-    return _Pack(units, _parsed(data, path).combine_chunks(), path.name == items_name(data))
+    return _parsed(data, path).combine_chunks(), path.name == items_name(data)
 
 
 def items_name(data: bytes) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import torch
 from bench.errors import BenchError
 from bench.metrics import distances, inception, perceptual, score_pairs, segmentation
 from bench.metrics.engine import Engine
+from bench.metrics.pyiqa_adapter import library_dists
 
 from .conftest import blurred, pictures
 
@@ -44,22 +44,11 @@ def test_lpips_equals_the_library(stand_ins: Path, net: str, file: str) -> None:
 
 
 def test_dists_equals_pyiqa(stand_ins: Path) -> None:
-    import torchvision
-    from pyiqa.archs import dists_arch
-
-    with torch.device("meta"):
-        bare = torchvision.models.vgg16(weights=None)
-    bare.features.to_empty(device="cpu")
-    state = torch.load(stand_ins / "vgg16-397923af.pth")
-    bare.features.load_state_dict({key.removeprefix("features."): value for key, value in state.items()})
-    with mock.patch.object(dists_arch.models, "vgg16", lambda **_: bare):
-        model = dists_arch.DISTS(pretrained=False)
-    own = torch.load(stand_ins / "DISTS_weights-f5e65c96.pth")
-    model.alpha.data, model.beta.data = own["alpha"], own["beta"]
+    model = library_dists(stand_ins / "vgg16-397923af.pth", stand_ins / "DISTS_weights-f5e65c96.pth")
     orig = pictures(2, 96, 128)
     recon = blurred(orig)
     with torch.no_grad():
-        theirs = model(recon.float() / 255, orig.float() / 255).flatten().double()
+        theirs = model(recon, orig).flatten().double()
     torch.testing.assert_close(score_pairs(recon, orig, ["dists"])["dists"], theirs, rtol=1e-4, atol=1e-6)
     assert score_pairs(orig, orig, ["dists"])["dists"].abs().max() < 1e-6
 

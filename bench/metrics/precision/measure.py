@@ -14,7 +14,8 @@ from torch import Tensor
 
 from bench.errors import NotInstalled
 from bench.metrics import METRICS, engine, score_pairs, weights
-from bench.metrics.precision.references import REFERENCES, Array, Reference
+from bench.metrics.batch import Array
+from bench.metrics.precision.references import REFERENCES, Reference
 
 
 @dataclass(frozen=True)

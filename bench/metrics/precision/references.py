@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from bench.metrics import weights
+from bench.metrics.batch import Array
 
-Array = npt.NDArray[np.float64]
 _CHUNK = 16
 
 
