@@ -77,3 +77,22 @@ def joint(latent: int, hyper: int) -> tuple[nn.Sequential, nn.Sequential]:
         nn.Conv2d(latent * 3 // 2, 2 * latent, 3, 1, 1),
     )
     return down, up
+
+
+def cdc(latent: int, hyper: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Transforms of CDC's compressor (Yang and Mandt, NeurIPS 2023); the synthesis gives ``2·latent`` channels."""
+    down = nn.Sequential(
+        nn.Conv2d(latent, hyper, 3, 1, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(hyper, hyper, 5, 2, 2),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(hyper, hyper, 5, 2, 2),
+    )
+    up = nn.Sequential(
+        nn.ConvTranspose2d(hyper, hyper, 5, 2, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(hyper, hyper, 5, 2, 2, 1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(hyper, 2 * latent, 3, 1, 1),
+    )
+    return down, up

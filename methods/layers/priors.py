@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from methods.layers import hyper
 from methods.layers.factorized import RateBottleneck
 
-SCALE_BOUND = 0.11
+SCALE_BOUND = {"cdc": 0.1}
+"""Least scale of the forms that differ from CompressAI's 0.11."""
+
 _HALF_ROOT = 0.5**0.5
 
 
@@ -44,14 +46,14 @@ class FactorizedPrior(nn.Module):
 
 
 class HyperPrior(nn.Module):
-    """Gaussian whose scales (and means, in the small and joint forms) come from a transmitted hyper-latent.
+    """Gaussian whose scales (and means, in all forms but those of Ballé2018) come from a transmitted hyper-latent.
 
     Args:
         channels: Channels M of the latent.
         hyper_channels: Channels of the hyper-latent.
         width: Hidden width of the small form's hyper transforms.
         rates: Number of rate points.
-        form: ``small``, ``joint``, ``canonical`` or ``ndic``.
+        form: ``small``, ``joint``, ``cdc``, ``canonical`` or ``ndic``.
         filters: Widths of the hyper-latent's cumulative.
     """
 
@@ -59,16 +61,18 @@ class HyperPrior(nn.Module):
         self, channels: int, hyper_channels: int, width: int, rates: int, form: str, filters: tuple[int, ...]
     ) -> None:
         super().__init__()
-        self.means = form in ("small", "joint")
+        self.means = form in ("small", "joint", "cdc")
         self.noise = not self.means
         if form == "small":
             self.down, self.up = hyper.small(channels, width, hyper_channels)
         elif form == "joint":
             self.down, self.up = hyper.joint(channels, hyper_channels)
+        elif form == "cdc":
+            self.down, self.up = hyper.cdc(channels, hyper_channels)
         else:
             self.down, self.up = hyper.published(channels, hyper_channels, ndic=form == "ndic")
         self.latent = RateBottleneck(hyper_channels, rates, filters, form != "ndic", self.noise)
-        self.bound = LowerBound(SCALE_BOUND)
+        self.bound = LowerBound(SCALE_BOUND.get(form, 0.11))
 
     def gaussian(self, z: Tensor) -> Gaussian:
         """Mean and scale of each latent value from the quantised hyper-latent ``(N, C, h/4, w/4)``."""
