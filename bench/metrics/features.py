@@ -61,6 +61,7 @@ class FeatureSets:
         if len(self.recon) < 2:
             return {}
         recon, orig = np.stack(self.recon), np.stack(self.orig)
+        self.recon = list(recon)  # rows of the new array in place of the old rows
         values: dict[str, float] = {}
         if self.frechet in wanted:
             values[self.frechet] = distances.frechet(recon, orig)

@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bench.metrics.distances import kernel, unbiased
+from bench.metrics.distances import less_trace, shrunk
+from bench.metrics.kernels import unbiased
 
 Array = npt.NDArray[np.float64]
+Draws = list[npt.NDArray[np.intp]]
 
 DRAWS = 100
 SEED = 1
@@ -35,32 +37,42 @@ def frechet_interval(first: Array, second: Array, scenes: Sequence[str]) -> tupl
     Returns:
         Two offsets, the lower one negative; None with fewer than ``MIN_SCENES`` scenes.
     """
-    # Everything that a subsample's distance needs is in the products of the features: no feature is read twice.
-    ff, gg, fg = first @ first.T, second @ second.T, first @ second.T
+    n, d = first.shape
+    products = (
+        first @ second.T if n <= d else None
+    )  # with more pictures than dimensions they would outgrow the features
+    squares = np.einsum("nd,nd->n", first, first) + np.einsum("nd,nd->n", second, second)
 
     def distance(own: npt.NDArray[np.intp]) -> float:
-        grid, n = np.ix_(own, own), len(own)
-        a, b, cross = ff[grid], gg[grid], fg[grid]
-        shift = a.mean() + b.mean() - 2.0 * cross.mean()
-        spread = (np.trace(a) - n * a.mean() + np.trace(b) - n * b.mean()) / (n - 1)
-        centred = cross - cross.mean(0) - cross.mean(1)[:, None] + cross.mean()
-        return float(shift + spread - 2.0 * np.linalg.svd(centred, compute_uv=False).sum() / (n - 1))
+        """From means, squares and products; equal to ``distances.frechet`` of the subset."""
+        count, mean, other = len(own), first[own].mean(0), second[own].mean(0)
+        spread = squares[own].sum() - count * (mean @ mean + other @ other)
+        if products is not None:
+            cross = products[np.ix_(own, own)]
+            cross += cross.mean() - cross.mean(0) - cross.mean(1)[:, None]
+        else:
+            cross = shrunk(first[own] - mean) @ shrunk(second[own] - other).T
+        shift = mean - other
+        rest = float(shift @ shift + spread / (count - 1))
+        return less_trace(rest, cross, 2.0 / (count - 1), min(count - 1, d))
 
-    return _offsets(distance, scenes)
+    return _offsets(lambda draws: [distance(own) for own in draws], scenes)
 
 
 def kernel_interval(first: Array, second: Array, scenes: Sequence[str]) -> tuple[float, float] | None:
     """How far below and above the kernel distance its interval reaches; arguments as for ``frechet_interval``."""
-    xx, yy, xy = kernel(first, first), kernel(second, second), kernel(first, second)
 
-    def distance(own: npt.NDArray[np.intp]) -> float:
-        grid = np.ix_(own, own)
-        return unbiased(xx[grid], yy[grid], xy[grid])
+    def distances(draws: Draws) -> list[float]:
+        members = np.zeros((len(first), len(draws)))
+        for draw, own in enumerate(draws):
+            members[own, draw] = 1.0
+        return [float(value) for value in unbiased(first, second, members, members)]
 
-    return _offsets(distance, scenes)
+    return _offsets(distances, scenes)
 
 
-def _offsets(distance: Callable[[npt.NDArray[np.intp]], float], scenes: Sequence[str]) -> tuple[float, float] | None:
+def _offsets(distances: Callable[[Draws], list[float]], scenes: Sequence[str]) -> tuple[float, float] | None:
+    """Half widths from the spread of the distances of drawn subsets."""
     from scipy.special import stdtrit
 
     names, owner = np.unique(np.asarray(scenes), return_inverse=True)
@@ -68,12 +80,12 @@ def _offsets(distance: Callable[[npt.NDArray[np.intp]], float], scenes: Sequence
     if n < MIN_SCENES:
         return None
     generator = np.random.Generator(np.random.PCG64(SEED))
-    values = []
+    draws = []
     for _ in range(DRAWS):
         chosen = np.zeros(n, dtype=bool)
         chosen[generator.permutation(n)[:m]] = True
-        values.append(distance(np.flatnonzero(chosen[owner])))
+        draws.append(np.flatnonzero(chosen[owner]))
     scale = np.sqrt(m / n) / np.sqrt(1.0 - m / n)
     # A hundred draws give a deviation to a twentieth, but no 2.5 % tail: the tails are Student's.
-    half = float(stdtrit(n - 1, (1.0 + LEVEL) / 2.0) * scale * np.std(values, ddof=1))
+    half = float(stdtrit(n - 1, (1.0 + LEVEL) / 2.0) * scale * np.std(distances(draws), ddof=1))
     return -half, half

@@ -47,6 +47,64 @@ def test_frechet_of_a_set_with_itself_is_zero(shape: tuple[int, int]) -> None:
     assert abs(distances.frechet(first, first.copy())) < 1e-6
 
 
+def _by_singular_values(first: np.ndarray, second: np.ndarray) -> float:
+    a, b = ((s - s.mean(0)) / np.sqrt(len(s) - 1) for s in (first, second))
+    shift = first.mean(0) - second.mean(0)
+    return float(shift @ shift + (a * a).sum() + (b * b).sum() - 2 * linalg.svdvals(a @ b.T).sum())
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(300, 300, 512), (300, 250, 512), (400, 300, 200)])
+def test_the_quick_trace_is_that_of_singular_values(n: int, m: int, d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = _sets(max(n, m), d)
+    first, second = first[:n], 2 * second[:m]
+    expected = _by_singular_values(first, second)
+    monkeypatch.setattr(np.linalg, "svd", None)  # the quick way must do
+    assert distances.frechet(first, second) == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("nearness", [1e-2, 1e-4, 0.0])
+def test_nearly_equal_sets_get_singular_values(nearness: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = 30 * _sets(300, 512)[0]
+    second = first + nearness * np.random.default_rng(1).normal(size=first.shape)
+    asked: list[int] = []
+    plain = np.linalg.svd
+    monkeypatch.setattr(np.linalg, "svd", lambda *a, **k: asked.append(1) or plain(*a, **k))
+    assert distances.frechet(first, second) == pytest.approx(_by_singular_values(first, second), rel=1e-6, abs=1e-8)
+    assert asked == [1]
+
+
+@pytest.mark.parametrize("rank", [0, 1, 40])
+def test_sets_in_few_dimensions(rank: int) -> None:
+    """Most singular values are zeros, which squaring turns into roots of rounding errors."""
+    few = np.random.default_rng(2).normal(size=(2, 300, rank)) @ np.random.default_rng(3).normal(size=(rank, 512))
+    first, second = few[0], 2 * few[1] + 1
+    assert distances.frechet(first, second) == pytest.approx(_by_singular_values(first, second), rel=1e-6)
+    assert abs(distances.frechet(first, first.copy())) < 1e-6
+
+
+def _kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.asarray((first @ second.T / first.shape[1] + 1.0) ** 3)
+
+
+def _unbiased(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> float:
+    within = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in (xx, yy)]
+    return float(sum(within) - 2 * xy.mean())
+
+
+def test_blocks_of_rows_give_what_whole_kernel_matrices_give() -> None:
+    first, second = _sets(600, 48)
+    second = second[:570]
+    xx, yy, xy = _kernel(first, first), _kernel(second, second), _kernel(first, second)
+    near = 1e-12 * xx.mean()
+    assert distances.kernel_distance(first, second) == pytest.approx(_unbiased(xx, yy, xy), abs=near)
+    generator = np.random.Generator(np.random.PCG64(0))
+    values = []
+    for _ in range(100):
+        i, j = generator.choice(600, 250, replace=False), generator.choice(570, 250, replace=False)
+        values.append(_unbiased(xx[np.ix_(i, i)], yy[np.ix_(j, j)], xy[np.ix_(i, j)]))
+    assert distances.kernel_subsets(first, second) == pytest.approx((np.mean(values), np.std(values, ddof=1)), abs=near)
+
+
 def test_kernel_distance_by_hand() -> None:
     first, second = np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [1.0], [0.0]])
     within_first = (1 + 1 + 27) / 3  # pairs 0-1, 0-2, 1-2 of (xy + 1)^3
@@ -63,10 +121,11 @@ def test_kernel_subsets_are_seeded_and_near_the_full_sample() -> None:
     assert 0 < sd < 1 and mean == pytest.approx(distances.kernel_distance(first, second), abs=sd)
 
 
-def test_jackknife_equals_leaving_scenes_out_one_by_one() -> None:
-    first, second = _sets(12, 8)
-    scenes = np.array(list("aaabbcccdddd"))
-    left = [distances.kernel_distance(first[scenes != s], second[scenes != s]) for s in "abcd"]
+@pytest.mark.parametrize(("n", "scenes"), [(12, "aaabbcccdddd"), (300, "abcd" * 75)])
+def test_jackknife_equals_leaving_scenes_out_one_by_one(n: int, scenes: str) -> None:
+    first, second = _sets(n, 8)
+    scene = np.array(list(scenes))
+    left = [distances.kernel_distance(first[scene != s], second[scene != s]) for s in "abcd"]
     expected = np.sqrt(3 / 4 * np.square(np.array(left) - np.mean(left)).sum())
-    assert distances.kernel_jackknife(first, second, list(scenes)) == pytest.approx(expected, rel=1e-9)
-    assert np.isnan(distances.kernel_jackknife(first, second, ["a"] * 12))
+    assert distances.kernel_jackknife(first, second, list(scene)) == pytest.approx(expected, rel=1e-9)
+    assert np.isnan(distances.kernel_jackknife(first, second, ["a"] * n))

@@ -16,14 +16,16 @@ def draw(rng: np.random.Generator, scenes: int, d: int = 16) -> tuple[np.ndarray
     return 0.8 * x + 0.3 * rng.normal(size=x.shape) + 0.05, x, [f"s{i}" for i in owner]
 
 
-def test_the_distance_from_products_is_that_from_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second, scenes = draw(np.random.default_rng(0), 30)
+@pytest.mark.parametrize("d", [16, 40, 100])
+def test_the_distances_of_subsets_are_those_of_their_features(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fewer dimensions than pictures, than pictures of the set alone, and with more."""
+    first, second, scenes = draw(np.random.default_rng(0), 30, d)
     seen: list[tuple[float, float]] = []
 
-    def watch(distance: Any, scenes: Any) -> None:
+    def watch(drawn: Any, scenes: Any) -> None:
         direct = [distances.frechet, distances.kernel_distance][len(seen) // 2]
-        for own in (np.arange(60), np.arange(0, 60, 3)):
-            seen.append((distance(own), direct(first[own], second[own])))
+        draws = [np.arange(60), np.arange(0, 60, 3)]
+        seen.extend((found, direct(first[own], second[own])) for found, own in zip(drawn(draws), draws, strict=True))
 
     monkeypatch.setattr(subsample, "_offsets", watch)
     subsample.frechet_interval(first, second, scenes)
@@ -37,7 +39,10 @@ def test_scaled_subsamples_of_a_mean_have_its_deviation(monkeypatch: pytest.Monk
     """Where the distance is a mean, subsampling must give the textbook interval."""
     values = np.random.default_rng(1).normal(size=200)
     monkeypatch.setattr(subsample, "DRAWS", 4000)
-    low, high = subsample._offsets(lambda own: float(values[own].mean()), [str(i) for i in range(200)]) or (0, 0)
+    low, high = subsample._offsets(lambda draws: [values[own].mean() for own in draws], list(map(str, range(200)))) or (
+        0,
+        0,
+    )
     assert high == -low == pytest.approx(1.972 * values.std(ddof=1) / np.sqrt(200), rel=0.05)
 
 
