@@ -1,7 +1,7 @@
 """The ordinary way: each library on its own, as its README says, one pair after the other.
 
-In the libraries' favour no gradient is recorded, Inception is built once, and pictures are decoded beforehand but for
-clean-fid, which reads folders. Its two functions extract the features of both folders, each for itself.
+In the libraries' favour no gradient is recorded, and pictures are decoded beforehand but for clean-fid, which reads
+folders. Its two functions extract the features of both folders, each for itself.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from torch import Tensor
 
 Pair = Callable[[Tensor, Tensor], float]
 SETS = ("fid", "kid")
+REBUILT = ("lpips_squeeze", "lpips_alex", "lpips_vgg", "dists")
+"""What evaluation scripts of the field construct inside the function that scores one picture: LPIPS and DISTS."""
 
 
 def builders(folder: Path) -> dict[str, Callable[[], Pair]]:

@@ -1,7 +1,8 @@
 """The metric engine beside the libraries and beside the bare passes through the networks.
 
-``python -m benchmarks.metrics``; the same pictures, weights and process for all. FID's square root is not in
-these times: ``python -m benchmarks.distances`` measures it.
+``python -m benchmarks.metrics``; the same pictures, weights and process for all. What is computed from a whole set's
+features, FID's square root among it, is in no side's time and stands in rows of its own; ``python -m
+benchmarks.distances`` compares that root with others'.
 """
 
 from __future__ import annotations
@@ -66,19 +67,24 @@ def measure(dataset: str, pairs: int, rates: int, rebuilt: int, metrics: list[st
         "rates": names,
         "metrics": networks.metrics,
         "stand_ins": networks.stood_in,
-        **_totals({name: vars(clock) for name, clock in sides.clocks.items()}, anew, pairs * rates),
+        **_totals({name: vars(clock) for name, clock in sides.clocks.items()}, anew, pairs, rates),
         "largest_difference": sides.agreement,
     }
 
 
-def _totals(clocks: dict[str, dict[str, float]], anew: dict[str, Any], scored: int) -> dict[str, Any]:
+def _totals(clocks: dict[str, dict[str, float]], anew: dict[str, Any], pairs: int, rates: int) -> dict[str, Any]:
     """Sums and ratios, of wall and of processor time."""
-    ours = ("bare", "engine", "engine finish")
+    from benchmarks.libraries import REBUILT
+    from benchmarks.sides import ROOT
+
+    ours = ("bare", "engine", "engine finish", ROOT)
     found: dict[str, Any] = {"rebuilt_pairs": anew["pairs"], "parts": clocks, "seconds": {}, "ratios": {}}
     for kind in ("wall", "cpu"):
         part = {name: clock[kind] for name, clock in clocks.items()}
         libraries = sum(value for name, value in part.items() if name not in ours)
-        rebuilt = anew[kind] * scored + sum(value for name, value in part.items() if "clean-fid" in name)
+        kept = sum(value for name, value in part.items() if name not in (*ours, *REBUILT))
+        calls = rates * sum("clean-fid" in name for name in part)
+        rebuilt = kept + anew[kind] * pairs * rates + anew[f"inception_{kind}"] * calls
         found["seconds"][kind] = {
             "bare": part["bare"], "engine": part["engine"], "libraries": libraries, "rebuilt": rebuilt,
         }  # fmt: skip

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from bench.errors import BenchError
+from bench.metrics.distances import frechet
 from bench.metrics.engine import Engine
+from bench.metrics.scorers import InceptionNet
 from benchmarks.bare import Passes
-from benchmarks.libraries import SETS, CleanFid, builders
+from benchmarks.libraries import REBUILT, SETS, CleanFid, builders
 from benchmarks.machine import Clock
 from benchmarks.networks import Networks
 from benchmarks.pictures import distorted, save
@@ -20,6 +23,7 @@ TURN = 4
 """Pairs that one side scores before the next has its turn."""
 WARM_UPS = 3
 """TorchScript optimises a network at its second pass."""
+ROOT = "FID's square root"
 COMPARED = ("lpips_squeeze", "lpips_alex", "lpips_vgg", "dists", "niqe", "ms_ssim")
 """Metrics whose numbers must agree; SSIM's border and FID's estimate differ by definition."""
 
@@ -40,14 +44,14 @@ class Sides:
 
     def __init__(self, networks: Networks, warm: Tensor, scratch: Path) -> None:
         metrics = networks.metrics
-        self.scratch = scratch
+        self.scratch, self.weights = scratch, networks.folder
         self.engine, self.passes = Engine(metrics), Passes(metrics)
         if self.engine.reasons:
             raise BenchError(" ".join(self.engine.reasons.values()))
         self.builders = {name: build for name, build in builders(networks.folder).items() if name in metrics}
         self.pairwise = {name: build() for name, build in self.builders.items()}
         self.sets = CleanFid(networks.folder) if set(SETS) & set(metrics) else None
-        self.clocks = {name: Clock() for name in ("bare", "engine", "engine finish", *self.pairwise)}
+        self.clocks = {name: Clock() for name in ("bare", "engine", "engine finish", ROOT, *self.pairwise)}
         self.clocks |= {_features(name): Clock() for name in SETS if name in metrics}
         self.agreement = dict.fromkeys((name for name in COMPARED if name in self.pairwise), 0.0)
         self._warm(warm)
@@ -86,6 +90,7 @@ class Sides:
                         self.sets.features(folder)
             with self.clocks["engine finish"].running():
                 items = self.engine.finish()[0]
+            self._root()
             for name in self.agreement:
                 distance = max(abs(a - b) for a, b in zip(columns[name], items[name], strict=True))
                 self.agreement[name] = max(self.agreement[name], float(distance))
@@ -97,13 +102,29 @@ class Sides:
             self.passes.run(inputs)
 
     def rebuilt(self, originals: Tensor, rate: str) -> dict[str, Any]:
-        """Seconds a pair where each network is built anew for each picture, as some scripts of the field do.
+        """Seconds a pair where LPIPS and DISTS are built anew for each picture, as evaluation scripts of the field do.
 
-        Inception is not: they load it once a set.
+        Inception is built once a call of clean-fid's functions, which are called once a rate point: ``inception_wall``
+        and ``inception_cpu`` are the seconds of that.
         """
-        recon, clock = distorted(originals, rate), Clock()
+        recon, clock, inception = distorted(originals, rate), Clock(), Clock()
         for index in range(len(originals)):
             with clock.running():
-                for build in self.builders.values():
+                for build in (build for name, build in self.builders.items() if name in REBUILT):
                     build()(recon[index : index + 1], originals[index : index + 1])
-        return {"pairs": len(originals), "wall": clock.wall / len(originals), "cpu": clock.cpu / len(originals)}
+        if self.sets:
+            with inception.running():
+                CleanFid(self.weights)
+        count = len(originals)
+        return {
+            "pairs": count, "wall": clock.wall / count, "cpu": clock.cpu / count,
+            "inception_wall": inception.wall, "inception_cpu": inception.cpu,
+        }  # fmt: skip
+
+    def _root(self) -> None:
+        """Time FID's distance alone, its square root included, on the features of the scored set."""
+        for sets in (scorer._sets for scorer, _ in self.engine._scorers if isinstance(scorer, InceptionNet)):
+            recon, orig = np.stack(sets.recon), np.stack(sets.orig)
+            if len(recon) > 1:
+                with self.clocks[ROOT].running():
+                    frechet(recon, orig)
