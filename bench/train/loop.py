@@ -40,7 +40,8 @@ class Job:
     Attributes:
         model: The network; ``forward(x, y, rate)`` gives ``recon`` and ``bits``, and perhaps ``recon_y``, ``bits_y``
             and ``bits_common``. One with a loss of its own has ``item_losses``, called like that of
-            ``bench.train.loss``; one trained in phases has ``phase(progress, how)``, called before each step.
+            ``bench.train.loss``; one trained in phases has ``phase(progress, how)``, called before each step; one that
+            reads text has ``meet(whole, captions)``, called with the step's side views as stored and their sentences.
         how: The recipe's training table.
         lambdas: λ of each rate point that the weights cover, or its target in bits per pixel.
         sets: Sets of training pairs; drawn from evenly, or passed over in turn, as the schedule says.
@@ -210,17 +211,19 @@ class Trainer:
         """Take one step; one whose gradient is no number changes nothing and gives nothing."""
         job, how = self.job, self.job.how
         self.schedule.before(self.step)
+        drawn = (
+            take(job.sets, how, self.step, job.seed)
+            if how.by_epochs
+            else draw(job.sets, how.batch, how.augment, self.step, job.seed)
+        )
         x, y = (
-            part.to(self.accelerator.device).contiguous(memory_format=torch.channels_last)
-            for part in (
-                take(job.sets, how, self.step, job.seed)
-                if how.by_epochs
-                else draw(job.sets, how.batch, how.augment, self.step, job.seed)
-            )
+            part.to(self.accelerator.device).contiguous(memory_format=torch.channels_last) for part in (drawn.x, drawn.y)
         )
         torch.manual_seed(job.seed * 1_000_003 + self.step)
         if hasattr(job.model, "phase"):
             job.model.phase(self.schedule.progress(self.step), how)  # type: ignore[operator]
+        if hasattr(job.model, "meet"):
+            job.model.meet(drawn.whole, drawn.captions)  # type: ignore[operator]
         with self.accelerator.autocast():
             out = self.model(x, y, self.rates)
         items = losses_of(job.model, out, x, y, self.lambdas, how)
