@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, UnknownName
@@ -89,6 +89,12 @@ class CodecInfo:
     def full_name(self) -> str:
         """``name:variant``, the form used in tables."""
         return f"{self.name}:{self.variant}"
+
+    def with_random_weights(self) -> CodecInfo:
+        """The same codec with random weights: no file is read, and every row says so."""
+        return replace(
+            self, random_init=True, rates=tuple(replace(p, weights=None, sha256=None) for p in self.rates)
+        )
 
     @property
     def untrained(self) -> bool:

@@ -80,5 +80,7 @@ def load_codec(
     extra = {} if official is None else {"official": official}
     if official is not None and not getattr(target, "reads_official", False):
         raise BenchError(f"{info.full_name} has no map for official checkpoints; load a file of ours with weights=.")
+    if options.get("random_init") is True and "random_init" in info.options:
+        info = info.with_random_weights()
     path = Path(weights) if weights is not None else None
     return cast(Codec, cast(Any, target)(info, info.rate(rate), path, options, **extra))

@@ -56,6 +56,8 @@ class Training:
         keep: ``best`` exports the weights of the lowest validation loss, ``last`` those of the last step.
         validate: Epochs between two validations, where the schedule or ``keep`` needs them.
         warmup: Steps of linear warm-up of the cosine.
+        restarts: Shares of the steps at which the cosine begins anew, warm-up included (Loshchilov and Hutter, ICLR
+            2017), for networks that are trained in stages.
         ema: Decay of the exponential moving average of the weights; 0 keeps the plain weights.
         clip: Largest gradient norm; 0 for none.
         precision: ``auto`` takes bfloat16 where it is faster; ``float32``, as published.
@@ -89,6 +91,7 @@ class Training:
     keep: Literal["last", "best"] = "last"
     validate: int = 1
     warmup: int = 100
+    restarts: Sequence[float] = ()
     ema: float = 0.0
     clip: float = 1.0
     precision: Literal["auto", "float32"] = "auto"
@@ -122,6 +125,12 @@ class Training:
             "no end is stated: give steps or epochs": self.by_epochs and not (self.steps or self.epochs),
             "multistep needs milestones, staircase needs every": not stated.get(self.schedule, True),
             f"augment {self.augment!r} is none of this schedule's": not words <= known,
+            "restarts are rising shares of a cosine's steps": bool(self.restarts)
+            and (
+                self.by_epochs
+                or not min(self.restarts) > 0
+                or list(self.restarts) != sorted({*self.restarts, 1.0})[:-1]
+            ),
             "crop is [rows, columns], for schedules by epochs": len(self.crop)
             not in ((0, 2) if self.by_epochs else (0,)),
             "validation goes by epochs and knows no ema": self.validates and (not self.by_epochs or self.ema > 0),

@@ -106,9 +106,14 @@ class Registry(Generic[T]):
 
 
 methods: Registry[Method] = Registry("method", group="dic_bench.methods")
-for _name in ("balle2018", "ndic", "balle2017", "ldmic", "atn", "dsin"):
+for _name in ("balle2018", "ndic", "balle2017", "ldmic", "atn", "dsin", "spdic"):
     methods.add(_name, f"methods.{_name}:METHOD")
 for _name in ("jpeg", "jpeg2000", "webp", "avif", "heic"):
     methods.add(_name, f"methods.classical:{_name.upper()}")
 for _name in ("copy-y", "warp-y", "grey"):
     methods.add(_name, f"methods.controls:{_name.upper().replace('-', '_')}")
+
+foundations: Registry[Method] = Registry("foundation")
+"""Networks that codecs stand on and that this project trains; none of them codes anything."""
+
+foundations.add("synth-ldm", "methods.synth_ldm:METHOD")

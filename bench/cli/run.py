@@ -100,9 +100,12 @@ def _batch(_: Any, __: Any, value: str) -> int | None:
 @click.option(
     "--option", "options", multiple=True, callback=_options, help="Option of the codec, key=value; repeatable."
 )
+@click.option(
+    "--random-init", is_flag=True, help="Random weights in place of pretrained ones, to try the path; never ranked."
+)
 @click.option("--timeout", type=float, default=None, help="Seconds that one unit may take.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
-def command(engine: str, weights_dir: Path | None, **given: Any) -> int:
+def command(engine: str, weights_dir: Path | None, random_init: bool, **given: Any) -> int:
     """Measure codecs: real files, pictures decoded from them, every metric, parquet.
 
     What is done already is not done again; a run that was broken off goes on where it stopped.
@@ -113,6 +116,8 @@ def command(engine: str, weights_dir: Path | None, **given: Any) -> int:
         from bench.metrics.weights import use_dir
 
         use_dir(weights_dir)
+    if random_init:
+        given["options"] = {**given["options"], "random_init": True}
     request = Request(**given)
     if not request.methods:
         raise BenchError("--method names no method; `bench list` shows those there are.")

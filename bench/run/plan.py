@@ -147,6 +147,8 @@ def _infos(request: Request) -> list[tuple[str, CodecInfo, Fault]]:
         specs += [f"{name}:{variant}" for variant in ordered if request.preset in method.presets_of(variant)]
     for spec in dict.fromkeys(specs):
         info = codec_info(spec, request.preset)
+        if request.options.get("random_init") is True and "random_init" in info.options:
+            info = info.with_random_weights()
         absent = [name for name in info.requires if find_spec(name) is None]
         fault = ("not-installed", f"The package {absent[0]} is not installed.") if absent else None
         if all(other.full_name != info.full_name for _, other, _ in found):
@@ -185,6 +187,8 @@ def _check_options(infos: list[tuple[str, CodecInfo, Fault]], request: Request) 
     if request.weights is not None:
         if len(infos) > 1:
             raise BenchError("--weights names the file of one codec; give one --method with it.")
+        if request.options.get("random_init") is True:
+            raise BenchError("--random-init takes no weights; leave --weights out.")
         if not request.weights.is_file():
             raise BenchError(f"There is no weights file {request.weights}.")
 

@@ -217,7 +217,8 @@ class Trainer:
             else draw(job.sets, how.batch, how.augment, self.step, job.seed)
         )
         x, y = (
-            part.to(self.accelerator.device).contiguous(memory_format=torch.channels_last) for part in (drawn.x, drawn.y)
+            part.to(self.accelerator.device).contiguous(memory_format=torch.channels_last)
+            for part in (drawn.x, drawn.y)
         )
         torch.manual_seed(job.seed * 1_000_003 + self.step)
         if hasattr(job.model, "phase"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,8 +40,11 @@ class Schedule:
         """Set the rates of one step, where they change by the step."""
         if self.how.by_epochs:
             return
-        warm = min(1.0, (step + 1) / max(1, self.how.warmup))
-        factor = warm * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * step / self.how.steps)))
+        starts = [0, *(round(share * self.how.steps) for share in self.how.restarts), self.how.steps]
+        stage = bisect_right(starts, step, hi=len(starts) - 1) - 1
+        taken, length = step - starts[stage], starts[stage + 1] - starts[stage]
+        warm = min(1.0, (taken + 1) / max(1, self.how.warmup))
+        factor = warm * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * taken / length)))
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * factor

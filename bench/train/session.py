@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 from bench import recipe
 from bench.codec import CodecInfo
+from bench.digests import digest_of
 from bench.errors import BenchError
 from bench.loading import codec_info, find_method
 from bench.registry import import_target
@@ -20,7 +21,11 @@ DEFAULT_DATA = "synthdrive:train1200,kitti-mini:train"
 
 
 class Trainable(Protocol):
-    """What a codec class offers to training."""
+    """What a codec class offers to training.
+
+    One that starts from pretrained parts also has ``prime(model, info, device)``, called on the untrained network, and one
+    whose weights are a folder sets ``exports_folder``.
+    """
 
     def build(self, info: CodecInfo) -> Any:
         """Return the untrained network."""
@@ -61,8 +66,9 @@ class Target:
     @property
     def shipped(self) -> Path:
         """Where the finished weights belong."""
-        name = recipe.weights_name(self.info.variant, self.info.preset, self.rate)
-        return self.recipe.parent / "weights" / name
+        name = Path(recipe.weights_name(self.info.variant, self.info.preset, self.rate))
+        folder = getattr(self.codec, "exports_folder", False)
+        return self.recipe.parent / "weights" / (name.stem if folder else name)
 
     @property
     def log(self) -> Path:
@@ -76,8 +82,14 @@ def find_target(method: str, variant: str | None, preset: str, rate: str | None)
     Raises:
         BenchError: The method has no recipe, or a rate is missing or superfluous.
     """
-    info = codec_info(method, preset, variant)
-    found, _ = find_method(method)
+    from bench.registry import foundations
+
+    name, _, named = method.partition(":")
+    if name in foundations:
+        found = foundations.get(name)
+        info = found.describe(variant or named or found.default_variant, preset)
+    else:
+        info, found = codec_info(method, preset, variant), find_method(method)[0]
     if found.recipe is None:
         raise BenchError(f"{info.full_name} is not trained by this project: it has no recipe.")
     if preset == "small":
@@ -89,18 +101,21 @@ def find_target(method: str, variant: str | None, preset: str, rate: str | None)
 
 
 def pending(preset: str = "small") -> list[Target]:
-    """Weights of the preset that are absent, without a digest, or published before their last step; registry order."""
-    from bench.registry import methods
+    """Weights of the preset that are absent, without a digest, or published before their last step.
+
+    Foundations come first, since codecs cannot be trained without theirs; then registry order.
+    """
+    from bench.registry import foundations, methods
 
     targets = []
-    for name in methods:
-        method = methods.get(name)
+    for name, registry in [*((name, foundations) for name in foundations), *((name, methods) for name in methods)]:
+        method = registry.get(name)
         if method.recipe is None:
             continue
         for variant in method.variants:
             if preset in recipe.read(method.recipe)["variants"][variant]:
                 target = find_target(name, variant, preset, None)
-                absent = target.info.rates[0].sha256 is None or not target.shipped.is_file()
+                absent = target.info.rates[0].sha256 is None or not target.shipped.exists()
                 if absent or recipe.unfinished(method.recipe, variant, preset):
                     targets.append(target)
     return targets
@@ -166,6 +181,9 @@ def train(
     if how.batch % len(points):
         raise BenchError(f"The recipe's batch {how.batch} of {target.label} is no multiple of its {len(points)} rates.")
     lambdas = [point.setting.get("target_bpp", 0.0) if point.lmbda is None else point.lmbda for point in points]
+    prime = getattr(target.codec, "prime", None)
+    if prime is not None:
+        prime(model, target.info, device)
     start = _start(target, resume)
     if start is not None:
         target.codec.warm(model, start)
@@ -180,7 +198,7 @@ def train(
 
 def _start(target: Target, resume: bool) -> Path | None:
     """Weights to start from: the shipped ones to go on from, else those of the nearest trained rate point."""
-    if resume and target.shipped.is_file():
+    if resume and target.shipped.exists():
         return target.shipped
     if target.rate is None:
         return None
@@ -192,12 +210,14 @@ def _start(target: Target, resume: bool) -> Path | None:
 
 def publish(target: Target, folder: Path) -> Path:
     """Put weights where the codec looks for them and their digest into the recipe; the log says how far they are."""
-    import hashlib
-
     trained = folder / target.shipped.name
     target.shipped.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(trained, target.shipped)
-    digest = hashlib.sha256(trained.read_bytes()).hexdigest()
+    if trained.is_dir():
+        shutil.rmtree(target.shipped, ignore_errors=True)
+        shutil.copytree(trained, target.shipped)
+    else:
+        shutil.copyfile(trained, target.shipped)
+    digest = digest_of(trained)
     recipe.publish_digest(target.recipe, target.info.variant, target.info.preset, target.key, digest)
     log = folder / "log.csv"
     if log.is_file():

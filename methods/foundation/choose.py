@@ -10,33 +10,14 @@ import torch
 
 from bench import recipe
 from bench.errors import BenchError, MissingWeights
+from methods.foundation.options import BLIP2, OWN_PART, STABLE_DIFFUSION, SYNTH
 from methods.foundation.parts import Parts, Stored, Untrained
-from methods.foundation.source import BLIP2, STABLE_DIFFUSION, Source
-
-SYNTH = "synth-ldm"
-"""The foundation that this project trains."""
+from methods.foundation.source import Source
 
 SYNTH_FOLDER = Path(__file__).parents[1] / "synth_ldm" / "weights" / "base-small"
 """Where it is shipped."""
 
-OWN_PART = "part"
-"""Value of the option ``captioner``: the foundation's own."""
-
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-def foundation_options(preset: str) -> dict[str, Any]:
-    """Return the options that codecs on a foundation declare, with the preset's defaults."""
-    small = preset == "small"
-    return {
-        "foundation": SYNTH if small else STABLE_DIFFUSION,
-        "revision": None,
-        "captioner": OWN_PART if small else BLIP2,
-        "captioner_revision": None,
-        "dtype": "auto",
-        "text": "caption",
-        "random_init": False,
-    }
 
 
 def choose_dtype(name: str, device: str, preset: str) -> torch.dtype:
@@ -71,7 +52,9 @@ def choose(options: Mapping[str, Any], dtype: torch.dtype) -> Parts:
     if options["random_init"]:
         known = {SYNTH: "synth-ldm", STABLE_DIFFUSION: "sd21"}
         if place not in known or apart not in (OWN_PART, BLIP2):
-            raise BenchError(f"Random weights are made for {' and '.join(known)} with their captioners, not for {place}.")
+            raise BenchError(
+                f"Random weights are made for {' and '.join(known)} with their captioners, not for {place}."
+            )
         return Untrained(known[place], "blip2-opt-2.7b-coco" if apart == BLIP2 else None, dtype)
     captioner = None
     if apart != OWN_PART:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ from torch import nn
 from bench.errors import BenchError
 from methods.foundation.source import Source
 from methods.foundation.words import StandInTokenizer, Tokenizer, Words
+from methods.layers.untrained import default_dtype, seeded
 
 CONFIGS = Path(__file__).parent / "configs"
 """Configurations of foundations that random weights can be made for, one folder each."""
-
-_SEED = 20_251_113
-"""Of random weights: every process must make the same ones."""
 
 
 def _class(name: str, config: Mapping[str, Any]) -> Any:
@@ -28,9 +25,11 @@ def _class(name: str, config: Mapping[str, Any]) -> Any:
     if name in ("vae", "unet"):
         import diffusers
 
+        diffusers.utils.logging.disable_progress_bar()
         return diffusers.AutoencoderKL if name == "vae" else diffusers.UNet2DConditionModel
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()
     if name == "text_encoder":
         return transformers.CLIPTextModel
     kind = config.get("model_type")
@@ -149,7 +148,7 @@ class Untrained(Parts):
     def _load(self, name: str) -> nn.Module:
         config = self.config(name)
         kind = _class(name, config)
-        with seeded(name), default_dtype(self.dtype):
+        with seeded(f"{self.folder.name} {name}"), default_dtype(self.dtype):
             if name in ("vae", "unet"):
                 found: nn.Module = kind.from_config(dict(config))
             else:
@@ -160,22 +159,3 @@ class Untrained(Parts):
 def _read(path: Path) -> Mapping[str, Any]:
     found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
-
-
-@contextmanager
-def seeded(name: str) -> Iterator[None]:
-    """Draw what is drawn inside from a seed made of a name, and leave the global generator as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED + sum(name.encode()))
-        yield
-
-
-@contextmanager
-def default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """Create parameters in a type: casting afterwards would need the memory of both."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)

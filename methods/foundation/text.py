@@ -77,9 +77,10 @@ def cache_of(parts: Parts) -> CaptionCache:
         return _CACHES.setdefault(f"untrained {parts.config('captioner')} {parts.dtype}", CaptionCache())
     identity = [str(parts.dtype), *(f"{p}" for p in _files(parts.captioner.part("captioner")))]
     key = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:16]
-    if key not in _CACHES:
-        _CACHES[key] = CaptionCache(_root() / "captions" / f"{key}.jsonl")
-    return _CACHES[key]
+    path = _root() / "captions" / f"{key}.jsonl"
+    if str(path) not in _CACHES:
+        _CACHES[str(path)] = CaptionCache(path)
+    return _CACHES[str(path)]
 
 
 def _files(folder: Path) -> list[tuple[str, int, int]]:

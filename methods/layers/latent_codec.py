@@ -7,7 +7,6 @@ would round one latent in some 50,000 the other way. The synthesis runs where th
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,6 +25,7 @@ from methods.layers.network import Network
 from methods.layers.official import KeyMap
 from methods.layers.priors import HyperPrior
 from methods.layers.transforms import pad_to
+from methods.layers.untrained import seeded
 from methods.layers.weights import export, held_sizes, load, sizes, warm
 
 
@@ -102,7 +102,9 @@ class LatentCodec(Codec):
         """See :meth:`bench.codec.Codec.prepare`."""
         if self._ready == device:
             return self
-        if self._official is not None:
+        if self.options.get("random_init"):
+            model = self._untrained()
+        elif self._official is not None:
             adopted = adopt.adopt(type(self), self.info, self._official)
             model, self._coder = adopted.model, adopted.coder()
         else:
@@ -111,13 +113,24 @@ class LatentCodec(Codec):
             except ValueError as error:
                 raise BenchError(f"{self.weights} states {error}; restore the file.") from error
             self._coder = load(model, self)
-        self._rate_index = self.rate.index if model.rates > 1 else 0
+        self._rate_index = self._index(model)
         # The device's arithmetic may differ in the last bits; what it computes here never selects a coding table.
         self._model = model.to(device)
         self._exact = self.info.preset == "small" or device == "cpu"
-        self._analysis = copy.deepcopy(model).cpu().double() if self._exact else self._model
+        self._analysis = model.analyser().cpu().double() if self._exact else self._model
         self._ready = device
         return self
+
+    def _untrained(self) -> Network:
+        """The network with random weights, the same in every process, and its coder over tables made here."""
+        with seeded(f"{self.info.full_name} {self.info.preset}"):
+            model = self.build(self.info).eval().requires_grad_(False)
+        self._coder = model.coder(model.tables(), self._index(model))
+        return model
+
+    def _index(self, model: Network) -> int:
+        """Index of the rate point within the weights."""
+        return self.rate.index if model.rates > 1 else 0
 
     def parameters(self) -> int:
         """See :meth:`bench.codec.Codec.parameters`."""
@@ -172,16 +185,25 @@ class LatentCodec(Codec):
     @torch.inference_mode()
     def decode_float(self, payloads: Sequence[Payload], y: Tensor) -> Tensor:
         """See :meth:`bench.codec.Codec.decode_float`."""
+        latent, rate = self._received(payloads, y)
+        height, width = y.shape[-2:]
+        return self._model.synthesise(latent, rate, self.analyse_side(y))[..., :height, :width].cpu()
+
+    def _received(self, payloads: Sequence[Payload], y: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents ``(N, M, h, w)`` out of the streams, as the network takes them, and rate indices ``(N,)``."""
         self._need_ready()
         self._need_size(y)
-        height, width = y.shape[-2:]
-        multiple, stride = self._model.multiple, self._model.stride
-        grid = (-(-height // multiple) * multiple // stride, -(-width // multiple) * multiple // stride)
-        latents = [self._coder.decode(StreamDecoder(self._section(p)), grid) for p in payloads]
+        stride = self._model.stride
+        height, width = (length // stride for length in self._padded(y))
+        latents = [self._coder.decode(StreamDecoder(self._section(p)), (height, width)) for p in payloads]
         weight = next(self._model.parameters())
         latent = torch.cat(latents).to(weight.device, weight.dtype)
-        rate = torch.full((len(payloads),), self._rate_index, device=weight.device)
-        return self._model.synthesise(latent, rate, self.analyse_side(y))[..., :height, :width].cpu()
+        return latent, torch.full((len(payloads),), self._rate_index, device=weight.device)
+
+    def _padded(self, pictures: Tensor) -> tuple[int, int]:
+        """Height and width that pictures are padded to."""
+        height, width = (-(-length // self._model.multiple) * self._model.multiple for length in pictures.shape[-2:])
+        return height, width
 
     @torch.inference_mode()
     def analyse_side(self, y: Tensor) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
@@ -80,6 +81,10 @@ class Network(nn.Module, ABC):
         Raises:
             KeyError, ValueError: The tables are not sound, or not this network's.
         """
+
+    def analyser(self) -> Network:
+        """A copy of this network that :meth:`analyse` works on; large parts that it does not use may be left out."""
+        return copy.deepcopy(self)
 
     def aux_loss(self) -> Tensor:
         """CompressAI's loss that moves the bottlenecks' quantiles onto the densities' tails and medians."""

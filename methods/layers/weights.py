@@ -23,7 +23,7 @@ _TABLES = "tables."
 
 def recipe_path(name: str) -> Path:
     """Path of a shipped method's recipe."""
-    return Path(__file__).parents[1] / name / "recipe.toml"
+    return Path(__file__).parents[1] / name.replace("-", "_") / "recipe.toml"
 
 
 def sizes(info: CodecInfo) -> tuple[Mapping[str, Any], int]:

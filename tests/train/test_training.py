@@ -61,7 +61,7 @@ def test_batches_repeat_from_seed_and_step() -> None:
 
 
 def test_flip_is_joint() -> None:
-    x, y = draw([Toy()], 32, "flip", 0)
+    x, y = draw([Toy()], 32, "flip", 0)[:2]
     for a, b in zip(x, y, strict=True):
         shifts = [float((a.roll(s, 2) - b).abs().mean()) for s in (-2, 2)]
         assert min(shifts) == 0.0
