@@ -92,9 +92,7 @@ class CodecInfo:
 
     def with_random_weights(self) -> CodecInfo:
         """The same codec with random weights: no file is read, and every row says so."""
-        return replace(
-            self, random_init=True, rates=tuple(replace(p, weights=None, sha256=None) for p in self.rates)
-        )
+        return replace(self, random_init=True, rates=tuple(replace(p, weights=None, sha256=None) for p in self.rates))
 
     @property
     def untrained(self) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.coding import StreamDecoder, StreamEncoder, Tables, ideal_bits
 from methods.dsin.context import LAYERS, ContextModel
 from methods.dsin.quantiser import Centres
-from methods.dsin.tables import table_of
+from methods.layers.decisions import table_of
 from methods.dsin.wavefront import Floats, Plan, Positions, Walk, plan
 
 Decisions = NDArray[np.int32]

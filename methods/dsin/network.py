@@ -22,7 +22,7 @@ from methods.dsin.context import ContextModel
 from methods.dsin.matching import side_synthesis
 from methods.dsin.quantiser import Centres
 from methods.dsin.sinet import SiNet
-from methods.dsin.tables import make_tables, read_tables
+from methods.layers.decisions import make_tables, read_tables
 from methods.dsin.transforms import decoder, encoder
 from methods.layers.autoencoder import Gains
 from methods.layers.network import Coder, Network, Sizes

@@ -12,7 +12,7 @@ from bench.errors import BitstreamError
 from methods.dsin.coder import SymbolCoder
 from methods.dsin.context import ContextModel
 from methods.dsin.quantiser import Centres
-from methods.dsin.tables import REACH, STEP, make_tables, read_tables, table_of
+from methods.layers.decisions import REACH, STEP, make_tables, read_tables, table_of
 from methods.dsin.wavefront import FACTORS, Walk, plan
 
 # The entropy model

@@ -95,6 +95,7 @@ def test_unfit_options_are_one_sentence(
 def test_the_queue_lists_what_has_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session.Target, "shipped", property(lambda self: tmp_path / self.label))
     assert [t.label for t in session.pending()] == [
+        "synth-ldm:base small all",
         "balle2018:canonical small all",
         "ndic:b18 small all",
         "ndic:b17 small all",
