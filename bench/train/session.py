@@ -23,8 +23,8 @@ DEFAULT_DATA = "synthdrive:train1200,kitti-mini:train"
 class Trainable(Protocol):
     """What a codec class offers to training.
 
-    One that starts from pretrained parts also has ``prime(model, info, device)``, called on the untrained network, and one
-    whose weights are a folder sets ``exports_folder``.
+    One that starts from pretrained parts also has ``prime(model, info, device)``, called on the untrained network, and
+    one whose weights are a folder sets ``exports_folder``.
     """
 
     def build(self, info: CodecInfo) -> Any:
@@ -176,8 +176,8 @@ def train(
     sets = open_data(data)
     held_out = open_data(val or default_sets(data)) if how.validates else []
     torch.manual_seed(0)  # first weights that do not depend on what was trained before in this process
-    model = target.codec.build(target.info)
     points = target.info.rates if target.rate is None else (target.info.rate(target.rate),)
+    model = target.codec.build(replace(target.info, rates=points))
     if how.batch % len(points):
         raise BenchError(f"The recipe's batch {how.batch} of {target.label} is no multiple of its {len(points)} rates.")
     lambdas = [point.setting.get("target_bpp", 0.0) if point.lmbda is None else point.lmbda for point in points]

@@ -15,8 +15,8 @@ from torch import Tensor
 from bench.coding import StreamDecoder, StreamEncoder, Tables, ideal_bits
 from methods.dsin.context import LAYERS, ContextModel
 from methods.dsin.quantiser import Centres
-from methods.layers.decisions import table_of
 from methods.dsin.wavefront import Floats, Plan, Positions, Walk, plan
+from methods.layers.decisions import table_of
 
 Decisions = NDArray[np.int32]
 Decide = Callable[[Positions, int, Decisions], Decisions]

@@ -22,9 +22,9 @@ from methods.dsin.context import ContextModel
 from methods.dsin.matching import side_synthesis
 from methods.dsin.quantiser import Centres
 from methods.dsin.sinet import SiNet
-from methods.layers.decisions import make_tables, read_tables
 from methods.dsin.transforms import decoder, encoder
 from methods.layers.autoencoder import Gains
+from methods.layers.decisions import make_tables, read_tables
 from methods.layers.network import Coder, Network, Sizes
 
 MEAN = (93.70, 98.28, 94.85)

@@ -18,7 +18,7 @@ from methods.layers.latent_codec import LatentCodec
 
 
 class FoundationCodec(LatentCodec):
-    """A latent codec whose decoder runs a text-conditional U-Net; see ``methods.foundation.options`` for its options."""
+    """A latent codec whose decoder runs a text-conditional U-Net; its options are in ``methods.foundation.options``."""
 
     @staticmethod
     def open(info: CodecInfo, device: str) -> tuple[Parts, SideText]:

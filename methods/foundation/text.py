@@ -51,15 +51,14 @@ class SideText:
                 self._cache.put(keys[i], text)
         return [self._cache.get(key) or "" for key in keys]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def states(self, texts: Sequence[str], fresh: bool = False) -> Tensor:
         """Last hidden states of sentences, float32 ``(N, L, D)`` on the device."""
         for text in dict.fromkeys(texts):
             if fresh or text not in self._states:
                 rows = self.words.encode([text]).to(self.device)
                 self._states[text] = self.model(rows).last_hidden_state.float()
-        # A clone leaves inference mode, so that training may go through what reads it.
-        return torch.cat([self._states[text] for text in texts]).clone()
+        return torch.cat([self._states[text] for text in texts])
 
     def of(self, y: Tensor, fresh: bool = False) -> Tensor:
         """Text states ``(N, L, D)`` of side views; ``fresh`` does all the work anew, for who times it."""

@@ -1,8 +1,9 @@
 """Two-symbol coding tables on a grid of log odds.
 
-A symbol of a learned entropy model is coded as yes-or-no decisions (DSIN's centres, MDIC's bits of an index). Each decision's log odds are rounded to a
-grid so coarse that the last bits of float64 arithmetic, which differ between processors, do not move them to another
-table; integer counts from unrounded probabilities would differ. Half a step of 0.1 costs below 0.05 % of the bits.
+A symbol of a learned entropy model is coded as yes-or-no decisions (DSIN's centres, the bits of MDIC's indices). Each
+decision's log odds are rounded to a grid so coarse that the last bits of float64 arithmetic, which differ between
+processors, do not move them to another table; integer counts from unrounded probabilities would differ. Half a step of
+0.1 costs below 0.05 % of the bits.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ would round one latent in some 50,000 the other way. The synthesis runs where th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -109,11 +110,12 @@ class LatentCodec(Codec):
             model, self._coder = adopted.model, adopted.coder()
         else:
             try:
-                model = self.sized(self.info, held_sizes(self.weights)).eval().requires_grad_(False)
+                model = self.sized(self._own(), held_sizes(self.weights)).eval().requires_grad_(False)
             except ValueError as error:
                 raise BenchError(f"{self.weights} states {error}; restore the file.") from error
             self._coder = load(model, self)
         self._rate_index = self._index(model)
+        self._complete(model, device)
         # The device's arithmetic may differ in the last bits; what it computes here never selects a coding table.
         self._model = model.to(device)
         self._exact = self.info.preset == "small" or device == "cpu"
@@ -124,9 +126,16 @@ class LatentCodec(Codec):
     def _untrained(self) -> Network:
         """The network with random weights, the same in every process, and its coder over tables made here."""
         with seeded(f"{self.info.full_name} {self.info.preset}"):
-            model = self.build(self.info).eval().requires_grad_(False)
+            model = self.build(self._own()).eval().requires_grad_(False)
         self._coder = model.coder(model.tables(), self._index(model))
         return model
+
+    def _own(self) -> CodecInfo:
+        """What the network is built from: with this rate point alone where each has weights of its own."""
+        return self.info if self.info.preset == "small" else replace(self.info, rates=(self.rate,))
+
+    def _complete(self, model: Network, device: str) -> None:
+        """Give a network with its weights what they do not hold, such as frozen parts; nothing here."""
 
     def _index(self, model: Network) -> int:
         """Index of the rate point within the weights."""
@@ -134,7 +143,7 @@ class LatentCodec(Codec):
 
     def parameters(self) -> int:
         """See :meth:`bench.codec.Codec.parameters`."""
-        return (self._model if self._ready else self.build(self.info)).coding_parameters()
+        return (self._model if self._ready else self.build(self._own())).coding_parameters()
 
     @torch.inference_mode()
     def _latents(self, x: Tensor) -> list[Tensor]:

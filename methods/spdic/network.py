@@ -1,8 +1,8 @@
-"""SPDIC's network: CDC's encoder and hyperprior for ``x``, a latent that diffusion corrects, a decoder that reads ``y``.
+"""SPDIC's network: CDC's encoder and hyperprior for ``x``, diffusion on the latent, a decoder that reads ``y``.
 
 Xu, Xiang, Zhang, Zhou, "Perceptual Distributed Image Compression: Only Need Stochasticity", 2025, as its repository and
-figures describe it. The decoded latent is projected to the four channels of a pretrained text-conditional U-Net, noised,
-denoised, projected back and added; features of ``y`` join the decoder at 1/16, 1/8, 1/4 and 1/2.
+figures describe it. The decoded latent is projected to the four channels of a pretrained text-conditional U-Net,
+noised, denoised, projected back and added; features of ``y`` join the decoder at 1/16, 1/8, 1/4 and 1/2.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How SPDIC's decoder takes the side view in: features of ``y`` at falling strides, and the synthesis that joins them."""
+"""How SPDIC's decoder takes the side view in: features of ``y`` at several strides, and the synthesis they join."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from bench.errors import BitstreamError
 from methods.dsin.coder import SymbolCoder
 from methods.dsin.context import ContextModel
 from methods.dsin.quantiser import Centres
-from methods.layers.decisions import REACH, STEP, make_tables, read_tables, table_of
 from methods.dsin.wavefront import FACTORS, Walk, plan
+from methods.layers.decisions import REACH, STEP, make_tables, read_tables, table_of
 
 # The entropy model
 
