@@ -19,8 +19,9 @@ from bench.recipe import Training
 from bench.store.atomic import replacing
 from bench.train.batches import Pairs, draw, take
 from bench.train.log import Log
-from bench.train.loss import batch_lambdas, losses_of
+from bench.train.loss import add_perceptual, batch_lambdas, losses_of
 from bench.train.optim import optimisers
+from bench.train.perceptual import make as make_perceptual
 from bench.train.schedule import Schedule
 from bench.train.validation import validation_losses
 
@@ -83,6 +84,7 @@ class Trainer:
         self.main, self.aux = optimisers(model, job.how)
         self.schedule = Schedule(job.how, self.main, sum(len(pairs) for pairs in job.sets))
         self.model, *self.main = self.accelerator.prepare(model, *self.main)
+        self.perceptual = make_perceptual(job.how, job.device)
         self.average = copy.deepcopy(job.model) if job.how.ema else job.model
         self.step, self.seconds = 0, 0.0
         self._sums: dict[str, float] = {}
@@ -198,7 +200,7 @@ class Trainer:
         loss, job = None, self.job
         if self.schedule.validates(self.step):
             device = self.accelerator.device
-            found = validation_losses(self.model, job.val, job.lambdas, job.how, device)
+            found = validation_losses(self.model, job.val, job.lambdas, job.how, device, self.perceptual)
             loss = found["loss"]
             row = {"step": self.step, "epoch": self.schedule.epoch(self.step), "seconds": round(self.seconds, 1)}
             report(self.validation_log.add(row | found | {"rate": self.schedule.factor}))
@@ -227,7 +229,7 @@ class Trainer:
             job.model.meet(drawn.whole, drawn.captions)  # type: ignore[operator]
         with self.accelerator.autocast():
             out = self.model(x, y, self.rates)
-        items = losses_of(job.model, out, x, y, self.lambdas, how)
+        items = losses_of(job.model, add_perceptual(out, x, y, self.perceptual), x, y, self.lambdas, how)
         loss = items["loss"].mean()
         for optimiser in self._optimisers():
             optimiser.zero_grad(set_to_none=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,10 @@ from bench.recipe import Training
 _TAPS = 7
 _SMALLEST = (_TAPS - 1) * 2**4 + 1
 """Rows and columns that MS-SSIM's five scales need."""
+
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""From reconstructions and pictures ``(N, 3, H, W)`` in [0, 1] to distances ``(N,)``."""
 
 
 def distortion(recon: Tensor, x: Tensor, how: Training) -> Tensor:
@@ -42,12 +48,12 @@ def mse(recon: Tensor, x: Tensor) -> Tensor:
 def item_losses(out: dict[str, Tensor], x: Tensor, y: Tensor, lambdas: Tensor, how: Training) -> dict[str, Tensor]:
     """Loss, bits per pixel and mean squared error of each item, ``(N,)``.
 
-    λ·scale·D + R (Ballé et al., ICLR 2017); where the network gives them, the side view's own terms are added by α
-    and β (Mital et al., DCC 2022, section 3).
+    λ·scale·D + R (Ballé et al., ICLR 2017), D mixed with the perceptual distance where the recipe has one; where the
+    network gives them, the side view's own terms are added by α and β (Mital et al., DCC 2022, section 3).
 
     Args:
         out: What the network's ``forward`` gave: ``recon`` and ``bits``, and perhaps ``recon_y``, ``bits_y`` and
-            ``bits_common``.
+            ``bits_common``; with what :func:`add_perceptual` adds.
         x: Pictures, ``(N, 3, H, W)`` in [0, 1].
         y: Side views of the same shape.
         lambdas: λ of each item, ``(N,)``.
@@ -55,14 +61,32 @@ def item_losses(out: dict[str, Tensor], x: Tensor, y: Tensor, lambdas: Tensor, h
     """
     pixels = x.shape[2] * x.shape[3]
     bpp = out["bits"] / pixels
-    loss = lambdas * how.scale * distortion(out["recon"], x, how) + bpp
+    loss = lambdas * how.scale * _mixed(out, "", x, how) + bpp
     if "recon_y" in out:
-        own = lambdas * how.scale * distortion(out["recon_y"], y, how) + out["bits_y"] / pixels
+        own = lambdas * how.scale * _mixed(out, "_y", y, how) + out["bits_y"] / pixels
         loss = loss + how.alpha * own + how.beta * out["bits_common"] / pixels
     if how.loss == "sqrt":
         weight = lambdas.rsqrt()
         loss = loss * weight / weight.mean()
     return {"loss": loss, "bpp": bpp, "mse": mse(out["recon"], x)}
+
+
+def _mixed(out: dict[str, Tensor], which: str, picture: Tensor, how: Training) -> Tensor:
+    """(1 − a)·D + a·P of one view, ``(N,)``; D where the recipe has no perceptual distance."""
+    plain = distortion(out[f"recon{which}"], picture, how)
+    if how.perceptual == "none":
+        return plain
+    return (1 - how.perceptual_weight) * plain + how.perceptual_weight * out[f"perceptual{which}"]
+
+
+def add_perceptual(out: dict[str, Tensor], x: Tensor, y: Tensor, distance: Distance | None) -> dict[str, Tensor]:
+    """Add ``perceptual`` and, where there is a ``recon_y``, ``perceptual_y``, each ``(N,)``, if there is a distance."""
+    if distance is None:
+        return out
+    found = {"perceptual": distance(out["recon"], x)}
+    if "recon_y" in out:
+        found["perceptual_y"] = distance(out["recon_y"], y)
+    return out | found
 
 
 def losses_of(

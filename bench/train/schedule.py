@@ -1,4 +1,4 @@
-"""When the learning rate falls and when training ends: the cosine by steps, torch's schedulers by epochs."""
+"""When the learning rate falls and when training ends: cosine and hold by steps, torch's schedulers by epochs."""
 
 from __future__ import annotations
 
@@ -40,11 +40,15 @@ class Schedule:
         """Set the rates of one step, where they change by the step."""
         if self.how.by_epochs:
             return
-        starts = [0, *(round(share * self.how.steps) for share in self.how.restarts), self.how.steps]
+        how = self.how
+        starts = [0, *(round(share * how.steps) for share in how.restarts), how.steps]
         stage = bisect_right(starts, step, hi=len(starts) - 1) - 1
         taken, length = step - starts[stage], starts[stage + 1] - starts[stage]
-        warm = min(1.0, (taken + 1) / max(1, self.how.warmup))
-        factor = warm * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * taken / length)))
+        warm = min(1.0, (taken + 1) / max(1, how.warmup))
+        if how.schedule == "hold":
+            factor = warm * max(how.least, how.factor ** max(0, (step - how.hold) // how.every))
+        else:
+            factor = warm * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * taken / length)))
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * factor

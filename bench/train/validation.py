@@ -11,7 +11,7 @@ from bench.data.names import SPLITS, parse
 from bench.errors import BenchError
 from bench.recipe import Training
 from bench.train.batches import Pairs
-from bench.train.loss import batch_lambdas, losses_of
+from bench.train.loss import Distance, add_perceptual, batch_lambdas, losses_of
 
 _AT_ONCE = 4
 """Pairs a pass; the mean over items does not depend on it."""
@@ -38,7 +38,12 @@ def default_sets(data: str) -> str:
 
 @torch.no_grad()
 def validation_losses(
-    model: nn.Module, sets: Sequence[Pairs], lambdas: Sequence[float], how: Training, device: torch.device
+    model: nn.Module,
+    sets: Sequence[Pairs],
+    lambdas: Sequence[float],
+    how: Training,
+    device: torch.device,
+    perceptual: Distance | None = None,
 ) -> dict[str, float]:
     """Mean loss, bits per pixel and mean squared error over whole pictures, every pair at every rate point.
 
@@ -50,6 +55,7 @@ def validation_losses(
         lambdas: λ of each rate point that the weights cover.
         how: The recipe's training table.
         device: Where the network is.
+        perceptual: The recipe's perceptual distance, if it has one.
     """
     was_training = model.training
     model.eval()
@@ -59,7 +65,8 @@ def validation_losses(
         # A batch holds the rate points in turn: item i is at point i mod k.
         x, y = (part.to(device).float().div(255).repeat_interleave(len(lambdas), 0) for part in (x, y))
         rates = torch.arange(len(x), device=device) % len(lambdas)
-        items = losses_of(model, model(x, y, rates), x, y, batch_lambdas(list(lambdas), rates), how)
+        out = add_perceptual(model(x, y, rates), x, y, perceptual)
+        items = losses_of(model, out, x, y, batch_lambdas(list(lambdas), rates), how)
         for name, value in items.items():
             sums[name] = sums.get(name, 0.0) + float(value.double().sum())
         count += len(x)

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from bench.errors import BenchError
 
-_WRAPPERS = ("model_state_dict", "state_dict")
-"""Keys under which training scripts keep the network, beside the optimiser's state and the epoch."""
+_WRAPPERS = ("model_state_dict", "state_dict", "ema", "model")
+"""Keys under which training scripts keep the network, beside the optimiser's state and the epoch; an average of the
+weights goes before the weights."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Checkpoint:
 def read(source: str | Path | Mapping[str, Any]) -> Checkpoint:
     """Read a checkpoint: a file of ``torch.save`` or safetensors, or what lies in one.
 
-    The network may be wrapped as ``{model_state_dict, …}`` or ``{state_dict, …}``, and its keys may carry the
-    ``module.`` of ``DataParallel``.
+    The network may be wrapped as ``{model_state_dict, …}``, ``{state_dict, …}``, ``{ema, …}`` or ``{model, …}``, and
+    its keys may carry the ``module.`` of ``DataParallel``.
 
     Args:
         source: The file, or the mapping in it.

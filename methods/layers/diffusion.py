@@ -88,27 +88,39 @@ class Process:
         return made[::-1]
 
     def draw(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Draw times for training from torch's generator: what the network is told, and ᾱ, float32 ``(count,)``."""
+        """Draw times for training from torch's generator.
+
+        Returns:
+            What the network is told, ``(count,)``, and ᾱ, ``(count, 1, 1, 1)``, both float32.
+        """
         index = torch.randint(self.length, (count,), device=device)
         kept = torch.from_numpy(self.kept()).to(device)
-        return index.float() / self.length, kept[index].float()
+        return index.float() / self.length, kept[index].float().view(-1, 1, 1, 1)
 
-    def estimates(self, made: Tensor, noisy: Tensor, kept: float) -> tuple[Tensor, Tensor]:
+    def estimates(
+        self, made: Tensor, noisy: Tensor, kept: float | Tensor, clamp: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Picture and noise from what the network made of ``noisy``.
 
         Where the noise is what the network gives, clamping the picture leaves it as it is.
+
+        Args:
+            made: What the network gave.
+            noisy: What it was given.
+            kept: ᾱ, a number or ``(N, 1, 1, 1)``.
+            clamp: Clamp the picture; as the process says where None.
         """
+        clamp = self.clamp if clamp is None else clamp
         if self.target == "noise":
             picture = (noisy - (1 - kept) ** 0.5 * made) / kept**0.5
-            return picture.clamp(-1, 1) if self.clamp else picture, made
-        picture = made.clamp(-1, 1) if self.clamp else made
+            return picture.clamp(-1, 1) if clamp else picture, made
+        picture = made.clamp(-1, 1) if clamp else made
         return picture, (noisy - kept**0.5 * picture) / (1 - kept) ** 0.5
 
 
 def add_noise(picture: Tensor, noise: Tensor, kept: Tensor) -> Tensor:
-    """Noisy pictures ``(N, C, H, W)`` of times whose ᾱ is ``kept``, ``(N,)``."""
-    share = kept.view(-1, 1, 1, 1)
-    return share.sqrt() * picture + (1 - share).sqrt() * noise
+    """Noisy pictures ``(N, C, H, W)`` of times whose ᾱ is ``kept``, ``(N, 1, 1, 1)``."""
+    return kept.sqrt() * picture + (1 - kept).sqrt() * noise
 
 
 def ddim(predict: Predict, start: Tensor, steps: Sequence[Step]) -> Tensor:

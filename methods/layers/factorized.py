@@ -99,9 +99,10 @@ class RateBottleneck(nn.Module):
 
     @torch.no_grad()
     def fit_tails(self) -> None:
-        """Set the quantiles of a density that comes without: tails where its mass is CompressAI's, centre at 0.
+        """Set the quantiles of a density that comes without: tails where its mass is CompressAI's.
 
-        By bisection of the monotone cumulative, hence the same each time.
+        The centre stays where it is, and is 0 where nothing is centred. By bisection of the monotone cumulative, hence
+        the same each time.
         """
         density = copy.deepcopy(self.density).double()
         low = torch.full((self.rates * self.channels, 1, 3), -1e5, dtype=torch.float64)
@@ -110,8 +111,9 @@ class RateBottleneck(nn.Module):
             middle = (low + high) / 2
             below = density._logits_cumulative(middle, stop_gradient=True) < density.target
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        centre = self.density.quantiles[:, 0, 1].clone() if self.centred else 0.0
         self.density.quantiles.copy_((low + high) / 2)
-        self.density.quantiles[:, 0, 1] = 0.0
+        self.density.quantiles[:, 0, 1] = centre
 
     @torch.no_grad()
     def pmfs(self) -> tuple[list[np.ndarray], np.ndarray]:

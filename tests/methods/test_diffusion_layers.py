@@ -144,6 +144,6 @@ def test_training_draws_the_marginals_of_the_schedule() -> None:
     torch.manual_seed(0)
     time, kept = COSINE.draw(4000, torch.device("cpu"))
     assert float(time.mean()) == pytest.approx(0.5, abs=0.03) and float(time.min()) >= 0 and float(time.max()) < 1
-    assert torch.allclose(kept, torch.from_numpy(COSINE.kept())[(time * 8193).round().long()].float())
-    noisy = add_noise(torch.ones(2, 1, 1, 1), torch.full((2, 1, 1, 1), 2.0), torch.tensor([0.36, 1.0]))
+    assert torch.allclose(kept.flatten(), torch.from_numpy(COSINE.kept())[(time * 8193).round().long()].float())
+    noisy = add_noise(torch.ones(2, 1, 1, 1), torch.full((2, 1, 1, 1), 2.0), torch.tensor([0.36, 1.0]).view(2, 1, 1, 1))
     assert noisy.flatten().tolist() == pytest.approx([0.6 + 0.8 * 2, 1.0])
