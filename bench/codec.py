@@ -142,7 +142,13 @@ class Codec(ABC):
         rate: The rate point.
         weights: A weights file to use in place of the rate point's own.
         options: Values for the options that ``info.options`` declares.
+
+    Attributes:
+        saved_seconds: Seconds of work on ``y`` that the last decoding took from memory, where a codec keeps it for
+            other rate points and repetitions; the runner adds them to the time of decoding.
     """
+
+    saved_seconds: float = 0.0
 
     def __init__(
         self,

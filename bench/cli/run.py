@@ -103,9 +103,10 @@ def _batch(_: Any, __: Any, value: str) -> int | None:
 @click.option(
     "--random-init", is_flag=True, help="Random weights in place of pretrained ones, to try the path; never ranked."
 )
+@click.option("--steps", type=click.IntRange(min=1), default=None, help="Steps of a diffusion decoder, an option too.")
 @click.option("--timeout", type=float, default=None, help="Seconds that one unit may take.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
-def command(engine: str, weights_dir: Path | None, random_init: bool, **given: Any) -> int:
+def command(engine: str, weights_dir: Path | None, random_init: bool, steps: int | None, **given: Any) -> int:
     """Measure codecs: real files, pictures decoded from them, every metric, parquet.
 
     What is done already is not done again; a run that was broken off goes on where it stopped.
@@ -118,6 +119,8 @@ def command(engine: str, weights_dir: Path | None, random_init: bool, **given: A
         use_dir(weights_dir)
     if random_init:
         given["options"] = {**given["options"], "random_init": True}
+    if steps is not None and given["options"].setdefault("steps", steps) != steps:
+        raise BenchError("--steps and --option steps=… state two numbers; give one of them.")
     request = Request(**given)
     if not request.methods:
         raise BenchError("--method names no method; `bench list` shows those there are.")

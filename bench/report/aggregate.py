@@ -35,6 +35,7 @@ class Point:
         decode_batch: Batch size of most items.
         values: Metric to mean over items (or value over the set), averaged over repetitions.
         spread: Metric to the standard deviation between repetitions; empty with one.
+        apart: Item metric to the standard deviation between items within a repetition, averaged over repetitions.
         intervals: Item metric, and ``bpp``, to the interval of its mean over scenes; filled by ``judge``. Set metrics
             have the interval that was computed with them, if any.
         repetitions: Number of repetitions.
@@ -56,6 +57,7 @@ class Point:
     decode_batch: int
     values: dict[str, float] = field(default_factory=dict)
     spread: dict[str, float] = field(default_factory=dict)
+    apart: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, Estimate] = field(default_factory=dict)
     repetitions: int = 1
     key: str = ""
@@ -106,6 +108,7 @@ def make_points(units: pd.DataFrame, items: Mapping[str, Items]) -> list[Point]:
         for name in shared:
             if name != "pixels" and not name.startswith("bits_"):
                 _put(point, name, [float(unit.sums[name].sum() / unit.count.sum()) for unit in found])
+                point.apart[name] = math.fsum(unit.apart.get(name, math.nan) for unit in found) / len(found)
         for name, figure in zip(names, figures[place].T, strict=True):
             if not np.isnan(figure).any():
                 _put(point, name, figure.tolist())

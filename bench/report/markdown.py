@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.metrics.registry import METRICS
-from bench.report.aggregate import Point
 from bench.report.board import Board
 from bench.report.cells import DIGITS, cell, heading, number, table
 from bench.report.leaders import bands, deltas, headline
@@ -60,22 +59,31 @@ def points_table(board: Board) -> list[str]:
 
 
 def _repetitions(board: Board, metrics: list[str]) -> list[str]:
-    """The spread between repetitions of a decoder that draws noise: another thing than that between scenes."""
-    rows = [
-        [entrant.label, point.rate, str(point.repetitions), *(_spread(point, metric) for metric in metrics)]
-        for entrant in board.entrants
-        for point in entrant.plain
-        if point.spread
-    ]
-    if not rows:
+    """The spread between repetitions of a decoder that draws noise, and that between pictures: two things."""
+    points = [(entrant.label, point) for entrant in board.entrants for point in entrant.plain if point.spread]
+    if not points:
         return []
-    text = "Standard deviation of the set's figure between repetitions, each with noise of its own."
-    head = ["codec", "rate", "repetitions", *map(heading, metrics)]
-    return ["## Spread between repetitions", "", text, "", *table(head, rows, left=2)]
+    own = [metric for metric in metrics if METRICS[metric].kind != "set"]
+    repeated = [[label, p.rate, str(p.repetitions), *_row(p.spread, metrics)] for label, p in points]
+    pictures = [[label, p.rate, str(p.repetitions), *_row(p.apart, own)] for label, p in points]
+    head = ["codec", "rate", "repetitions"]
+    return [
+        "## Spread between repetitions",
+        "",
+        "Standard deviation of the set's figure between repetitions, each with noise of its own.",
+        "",
+        *table([*head, *map(heading, metrics)], repeated, left=2),
+        "## Spread between pictures",
+        "",
+        "Standard deviation between the pictures of one repetition, averaged over the repetitions. It tells how the "
+        "pictures differ, not how sure a mean is.",
+        "",
+        *table([*head, *map(heading, own)], pictures, left=2),
+    ]
 
 
-def _spread(point: Point, metric: str) -> str:
-    return number(point.spread.get(metric, float("nan")) * METRICS[metric].scale, DIGITS.get(metric, 4) + 1)
+def _row(spread: Mapping[str, float], metrics: list[str]) -> list[str]:
+    return [number(spread.get(m, float("nan")) * METRICS[m].scale, DIGITS.get(m, 4) + 1) for m in metrics]
 
 
 def controls_table(board: Board) -> list[str]:

@@ -43,6 +43,7 @@ class Items:
         count: Items a scene ``(G,)``.
         sums: ``pixels``, ``bits_…`` and metrics to sums a scene ``(G,)``; a column with a gap is left out, for a mean
             over fewer items than the set has would be another quantity under the same name.
+        apart: The same columns, but for pixels and bits, to the standard deviation between items.
         times: ``encode_ms``, ``decode_ms``, ``side_ms`` to the median over the items.
         decode_batch: Batch size of most items.
         size: Height and width of the first item.
@@ -53,6 +54,7 @@ class Items:
     ok: int
     count: Array
     sums: dict[str, Array]
+    apart: dict[str, float] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
     decode_batch: int = 0
     size: tuple[int, int] = (0, 0)
@@ -144,10 +146,15 @@ def _summed(table: pa.Table, known: dict[bytes, Any]) -> Items:
         for name, column in columns.items()
         if not np.isnan(column).any()
     }
+    apart = {
+        name: float(columns[name].std(ddof=1))
+        for name in sums
+        if len(table) > 1 and name != "pixels" and not name.startswith("bits_")
+    }
     values, often = np.unique(batch[~np.isnan(batch)], return_counts=True)
     return Items(
         scenes, ids, int(ok), np.bincount(owner, minlength=len(scenes)).astype(np.float64), sums,
-        times, int(values[often.argmax()]) if len(values) else 0, (size[0], size[1]),
+        apart, times, int(values[often.argmax()]) if len(values) else 0, (size[0], size[1]),
     )  # fmt: skip
 
 

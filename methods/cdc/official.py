@@ -26,12 +26,15 @@ def _averaged(key: str) -> str:
 
 
 def unet(module: str) -> dict[str, Entry]:
-    """The U-Net: six scales down, five up; a skip has a convolution where the width changes, which is everywhere."""
+    """The U-Net: six scales down, five up; a skip has a convolution where the width changes.
+
+    It does in the first block of each scale but the second, whose 64 channels and those of the pyramid make 128.
+    """
     entries = plain(f"{module}.time_mlp.0", f"{module}.time_mlp.0") | plain(
         f"{module}.time_mlp.2", f"{module}.time_mlp.2"
     )
     for i in range(6):
-        entries |= _block(f"{module}.downs.{i}.0", f"{module}.downs.{i}.0", skip=True, time=True)
+        entries |= _block(f"{module}.downs.{i}.0", f"{module}.downs.{i}.0", skip=i != 1, time=True)
         entries |= _block(f"{module}.downs.{i}.1", f"{module}.downs.{i}.1", skip=False, time=True)
         entries |= _attention(f"{module}.downs.{i}.2")
         if i < 5:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -58,14 +59,7 @@ class Process:
 
     def kept(self) -> np.ndarray:
         """ᾱ of every index, float64 ``(T,)``."""
-        if self.schedule == "linear":
-            scale = 1000 / self.length
-            betas = np.linspace(1e-4 * scale, 0.02 * scale, self.length)
-        else:
-            count = self.length + 1
-            curve = np.cos((np.linspace(0, count, count) / count + 0.008) / 1.008 * np.pi / 2) ** 2
-            betas = np.clip(1 - curve[1:] / curve[:-1], 0, 0.999)
-        return np.asarray(np.cumprod(1 - betas))
+        return _kept(self.length, self.schedule)
 
     def steps(self, count: int) -> list[Step]:
         """Steps of the sampler, from noise to picture.
@@ -116,6 +110,18 @@ class Process:
             return picture.clamp(-1, 1) if clamp else picture, made
         picture = made.clamp(-1, 1) if clamp else made
         return picture, (noisy - kept**0.5 * picture) / (1 - kept) ** 0.5
+
+
+@cache
+def _kept(length: int, schedule: str) -> np.ndarray:
+    if schedule == "linear":
+        scale = 1000 / length
+        betas = np.linspace(1e-4 * scale, 0.02 * scale, length)
+    else:
+        count = length + 1
+        curve = np.cos((np.linspace(0, count, count) / count + 0.008) / 1.008 * np.pi / 2) ** 2
+        betas = np.clip(1 - curve[1:] / curve[:-1], 0, 0.999)
+    return np.asarray(np.cumprod(1 - betas))
 
 
 def add_noise(picture: Tensor, noise: Tensor, kept: Tensor) -> Tensor:

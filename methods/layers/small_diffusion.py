@@ -93,7 +93,7 @@ class Pyramid(nn.Module):
             for block in self.mix[i]:
                 inner = block(inner)
             levels.insert(0, inner)
-        return [self.picture(levels[0]), *levels]
+        return [self.picture(levels[0]).float(), *levels]
 
 
 class SideLevels(nn.Module):

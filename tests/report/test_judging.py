@@ -232,6 +232,7 @@ def test_repetitions_widen_no_interval_and_stand_apart(tmp_path: Path) -> None:
     )
     text = page(verdict, {})
     assert "## Spread between repetitions" in text and f"| balle2018 | r1 | 3 | {point.spread['psnr']:.3f} |" in text
+    assert "## Spread between pictures" in text and f"| balle2018 | r1 | 3 | {point.apart['psnr']:.3f} |" in text
 
 
 def test_one_scene_gives_values_without_intervals(tmp_path: Path) -> None:

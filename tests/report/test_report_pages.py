@@ -191,6 +191,8 @@ def test_repetitions_show_their_spread(sweep: Sweep, tmp_path: Path) -> None:
     assert point.values["psnr"] == pytest.approx(means.mean()) and point.spread["psnr"] == pytest.approx(
         np.std(means, ddof=1)
     )
+    apart = bench.results.load(tmp_path / "runs").groupby("repetition").psnr.std()
+    assert point.apart["psnr"] == pytest.approx(apart.mean()) and point.apart["psnr"] != point.spread["psnr"]
 
 
 def test_options_get_lines_of_their_own(sweep: Sweep, tmp_path: Path) -> None:
