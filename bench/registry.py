@@ -106,7 +106,7 @@ class Registry(Generic[T]):
 
 
 methods: Registry[Method] = Registry("method", group="dic_bench.methods")
-for _name in ("balle2018", "ndic", "balle2017", "ldmic", "atn", "dsin", "cdc", "dicm"):
+for _name in ("balle2018", "ndic", "balle2017", "ldmic", "atn", "dsin", "cdc", "dicm", "spdic", "mdic"):
     methods.add(_name, f"methods.{_name}:METHOD")
 for _name in ("jpeg", "jpeg2000", "webp", "avif", "heic"):
     methods.add(_name, f"methods.classical:{_name.upper()}")

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.cli.sweep import parse as parse_sweep
+from bench.cli.sweep import run_sweep
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.run.execute import Outcome
-    from bench.run.plan import Plan
+    from bench.run.plan import Plan, Request
 
 COLUMNS = ("psnr", "ms_ssim_db", "lpips_squeeze")
 FOLDED = ("skipped", "no-data", "not-installed")
@@ -101,17 +103,27 @@ def _batch(_: Any, __: Any, value: str) -> int | None:
     "--option", "options", multiple=True, callback=_options, help="Option of the codec, key=value; repeatable."
 )
 @click.option(
+    "--sweep", "swept", multiple=True, callback=parse_sweep, help="Run at each of key=v1,v2,…; repeatable; one codec."
+)
+@click.option(
     "--random-init", is_flag=True, help="Random weights in place of pretrained ones, to try the path; never ranked."
 )
 @click.option("--steps", type=click.IntRange(min=1), default=None, help="Steps of a diffusion decoder, an option too.")
 @click.option("--timeout", type=float, default=None, help="Seconds that one unit may take.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
-def command(engine: str, weights_dir: Path | None, random_init: bool, steps: int | None, **given: Any) -> int:
+def command(
+    engine: str,
+    weights_dir: Path | None,
+    random_init: bool,
+    swept: dict[str, Any],
+    steps: int | None,
+    **given: Any,
+) -> int:
     """Measure codecs: real files, pictures decoded from them, every metric, parquet.
 
     What is done already is not done again; a run that was broken off goes on where it stopped.
     """
-    from bench.run.plan import Request, make_plan
+    from bench.run.plan import Request
 
     if weights_dir is not None:
         from bench.metrics.weights import use_dir
@@ -128,6 +140,15 @@ def command(engine: str, weights_dir: Path | None, random_init: bool, steps: int
         from bench.run.batching import choose_device
 
         choose_device(request.device)
+    if swept:
+        return run_sweep(request, swept, lambda one: _run(one, engine))
+    return _run(request, engine)[0]
+
+
+def _run(request: Request, engine: str) -> tuple[int, list[Outcome], Plan]:
+    """Do one request and show what it gave: exit code, outcomes, plan."""
+    from bench.run.plan import make_plan
+
     plan = make_plan(request)
     _show_plan(plan)
     outcomes, whole = _work(plan, engine)
@@ -137,8 +158,8 @@ def command(engine: str, weights_dir: Path | None, random_init: bool, steps: int
         left = sum(outcome.status not in ("ok", "cached") for outcome in outcomes)
         click.echo(f"Interrupted: {len(outcomes) - left} of {len(plan.units)} units are whole; "
                    "the same command again goes on from there.", err=True)  # fmt: skip
-        return 130
-    return _code(outcomes)
+        return 130, outcomes, plan
+    return _code(outcomes), outcomes, plan
 
 
 def _code(outcomes: list[Outcome]) -> int:

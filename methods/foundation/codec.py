@@ -45,7 +45,8 @@ class FoundationCodec(LatentCodec):
 
     def _finish(self, unet: Any) -> None:
         """Bring a U-Net to the precision asked for, and compile it if so."""
-        unet.to(self._dtype)
+        if self._dtype is not torch.float32:
+            unet.to(self._dtype)
         unet.to(memory_format=torch.channels_last)
         if self.options["compile"]:
             unet.compile()
