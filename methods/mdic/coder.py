@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import erf, logsumexp
+from scipy.special import erf
 from torch import Tensor
 
 from bench.coding import StreamDecoder, StreamEncoder, Tables, ideal_bits
@@ -26,13 +26,18 @@ Decide = Callable[[NDArray[np.int32], int], int]
 
 
 class _StepBlock:
-    """One block for one position, with the keys and values of those before it."""
+    """One block for one position, with the keys and values of those before it.
 
-    def __init__(self, block: Block) -> None:
+    Args:
+        block: The block in float64 on the CPU.
+        length: Positions in all.
+    """
+
+    def __init__(self, block: Block, length: int) -> None:
         state = {name: value.detach().numpy() for name, value in block.state_dict().items()}
         self.state, self.heads = state, block.heads
-        self.keys: list[Floats] = []
-        self.values: list[Floats] = []
+        width = len(state["first.weight"])
+        self.keys, self.values = np.zeros((2, self.heads, length, width // self.heads))
 
     def _linear(self, name: str, x: Floats) -> Floats:
         found: Floats = self.state[f"{name}.weight"] @ x + self.state[f"{name}.bias"]
@@ -44,15 +49,13 @@ class _StepBlock:
         found: Floats = scaled * self.state[f"{name}.weight"] + self.state[f"{name}.bias"]
         return found
 
-    def __call__(self, x: Floats) -> Floats:
-        query, key, value = self._linear("attend", x).reshape(3, self.heads, -1)
-        self.keys.append(key)
-        self.values.append(value)
-        keys, values = np.stack(self.keys), np.stack(self.values)
-        scores = np.einsum("lhd,hd->hl", keys, query) / np.sqrt(query.shape[1])
+    def __call__(self, x: Floats, at: int) -> Floats:
+        query, self.keys[:, at], self.values[:, at] = self._linear("attend", x).reshape(3, self.heads, -1)
+        scores = (self.keys[:, : at + 1] @ query[:, :, None])[:, :, 0] / np.sqrt(query.shape[1])
         weights = np.exp(scores - scores.max(1, keepdims=True))
         weights /= weights.sum(1, keepdims=True)
-        x = self._norm("first", x + self._linear("out", np.einsum("hl,lhd->hd", weights, values).ravel()))
+        attended = weights[:, None, :] @ self.values[:, : at + 1]
+        x = self._norm("first", x + self._linear("out", attended.ravel()))
         inner = self._linear("widen", x)
         inner = inner * 0.5 * (1 + erf(inner * 0.5**0.5))
         return self._norm("second", x + self._linear("narrow", inner))
@@ -73,7 +76,7 @@ class StepModel:
         self.head = model.heads[point].weight.detach().numpy(), model.heads[point].bias.detach().numpy()
         self.higher = model.higher.weight.detach().numpy() if model.above else None
         self.places = model.places(*grid).numpy()
-        self.blocks = [_StepBlock(block) for block in model.blocks]  # type: ignore[arg-type]
+        self.blocks = [_StepBlock(block, grid[0] * grid[1]) for block in model.blocks]  # type: ignore[arg-type]
         self.known: list[int] = []
 
     def logits(self) -> Floats:
@@ -84,7 +87,7 @@ class StepModel:
             x = x + self.higher @ self.table[self.known[at - self.columns] if at >= self.columns else -1]
         x = x + self.places[at]
         for block in self.blocks:
-            x = block(x)
+            x = block(x, at)
         found: Floats = self.head[0] @ x + self.head[1]
         if not np.isfinite(found).all():
             raise BitstreamError("The entropy model gives no finite numbers; the file is damaged.")
@@ -93,6 +96,14 @@ class StepModel:
     def put(self, index: int) -> None:
         """Tell which index it was."""
         self.known.append(index)
+
+
+def _halves(logits: Floats) -> list[Floats]:
+    """Logarithms of the masses of all halves, quarters and so on down to single indices: ``(2,)`` … ``(K,)``."""
+    found = [logits]
+    while len(found[-1]) > 2:
+        found.append(np.logaddexp(found[-1][0::2], found[-1][1::2]))
+    return found[::-1]
 
 
 class IndexCoder:
@@ -114,15 +125,11 @@ class IndexCoder:
         """The steps that encoder and decoder share; indices ``(h·w,)``."""
         step = StepModel(self.model, self.point, grid)
         for at in range(grid[0] * grid[1]):
-            logits, low, high = step.logits(), 0, 1 << self.depth
-            for level in range(self.depth):
-                middle = (low + high) // 2
-                odds = logsumexp(logits[middle:high]) - logsumexp(logits[low:middle])
-                if decide(table_of(np.array([odds])), at * self.depth + level):
-                    low = middle
-                else:
-                    high = middle
-            step.put(low)
+            masses, node = _halves(step.logits()), 0
+            for level, mass in enumerate(masses):
+                odds = mass[2 * node + 1] - mass[2 * node]
+                node = 2 * node + decide(table_of(np.array([odds])), at * self.depth + level)
+            step.put(node)
         return np.array(step.known)
 
     def _bits(self, latent: Tensor) -> tuple[NDArray[np.int32], tuple[int, int]]:
