@@ -104,6 +104,9 @@ def test_the_queue_lists_what_has_no_weights(tmp_path: Path, monkeypatch: pytest
         "ldmic:fast small all",
         "atn:base small all",
         "dsin:base small all",
+        "spdic:described small all",
+        "spdic:released small all",
+        "mdic:base small all",
     ]
 
 
