@@ -40,9 +40,7 @@ def test_parameters_and_rate_points_on_the_card(name: str, variant: str, preset:
     assert any(cell.strip().startswith(f"{len(info.rates)}, ") for line in points for cell in line.split("|"))
 
 
-@pytest.mark.parametrize(
-    "name", ["balle2017", "balle2018", "ndic", "ldmic", "dsin", "cdc", "dicm", "spdic", "mdic"]
-)
+@pytest.mark.parametrize("name", ["balle2017", "balle2018", "ndic", "ldmic", "dsin", "cdc", "dicm", "spdic", "mdic"])
 def test_learned_codecs_say_what_they_were_trained_on(name: str) -> None:
     text = card(name)
     for words in ("KITTI", "non-commercial", "CC BY-NC-SA 3.0", "Geiger", "Menze"):
