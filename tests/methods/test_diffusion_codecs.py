@@ -15,6 +15,8 @@ import bench
 from bench import recipe
 from bench.errors import BenchError
 from bench.registry import import_target, methods
+from bench.run import plan
+from bench.run.plan import make_plan
 from methods.cdc.network import CDC
 from methods.cdc.network import Config as CDCConfig
 from methods.dicm.network import DICM
@@ -248,3 +250,23 @@ def test_recipes_train(tmp_path: Path) -> None:
                 how = recipe.training(path, variant, preset)
                 assert how.perceptual == ("lpips_squeeze" if preset == "small" else "lpips_vgg")
                 assert not how.by_epochs and how.batch % (8 if preset == "small" else 1) == 0
+
+
+def test_steps_on_the_command_line_are_part_of_the_units_key(
+    cli: Callable[..., Any], own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def told(request: Any) -> Any:
+        seen.append(make_plan(request))
+        raise BenchError("Told.")
+
+    monkeypatch.setattr(plan, "make_plan", told)
+    common = ("run", "--method", "cdc:x", "--rates", "r1", "--dataset", "synthdrive:check8")
+    for words in ((), ("--steps", 10), ("--steps", 5), ("--option", "steps=5")):
+        assert cli(*common, *words).code == 2
+    keys = [one.units[0].key for one in seen]
+    assert keys[0] == keys[1] and keys[2] == keys[3] and keys[0] != keys[2]
+    ended = cli(*common, "--steps", 3, "--option", "steps=4")
+    assert ended.code == 2 and "two numbers" in ended.err and len(seen) == 4
+    assert "no option 'steps'" in cli("run", "--method", "ndic", "--steps", 3).err
