@@ -18,15 +18,18 @@ from bench.errors import BenchError
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder to write to; default: the user's cache, which BENCH_CACHE_DIR moves.",
 )
-def command(names: tuple[str, ...], everything: bool, folder: Path | None) -> None:
+@click.option("--segformer", help="Fetch this SegFormer of the hub, owner/name, in place of the default.")
+def command(names: tuple[str, ...], everything: bool, folder: Path | None, segformer: str | None) -> None:
     """Download weights of metrics from their official addresses and check their sha256.
 
     Without a NAME, list them: size, where they lie, licence. BENCH_OFFLINE=1 forbids downloads.
     """
     from bench.metrics import weights
 
+    if segformer is not None:
+        weights.use_segformer(segformer)
     if not names and not everything:
-        for entry in weights.table().values():
+        for entry in map(weights.get, weights.table()):
             place = weights.find(entry.name, verify=False)
             click.echo(f"{entry.name:14} {weights.megabytes(entry.size):>8}  {place or 'missing'}  [{entry.licence}]")
         return

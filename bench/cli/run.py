@@ -93,6 +93,7 @@ def _batch(_: Any, __: Any, value: str) -> int | None:
 @click.option(
     "--weights-dir", type=click.Path(path_type=Path), default=None, help="Folder of the metric networks' weights."
 )
+@click.option("--segformer", default=None, help="Network of miou: a folder, or a name of Hugging Face's hub.")
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
@@ -114,6 +115,7 @@ def _batch(_: Any, __: Any, value: str) -> int | None:
 def command(
     engine: str,
     weights_dir: Path | None,
+    segformer: str | None,
     random_init: bool,
     swept: dict[str, Any],
     steps: int | None,
@@ -129,6 +131,10 @@ def command(
         from bench.metrics.weights import use_dir
 
         use_dir(weights_dir)
+    if segformer is not None:
+        from bench.metrics.weights import use_segformer
+
+        use_segformer(segformer)
     if random_init:
         given["options"] = {**given["options"], "random_init": True}
     if steps is not None and given["options"].setdefault("steps", steps) != steps:
@@ -285,9 +291,10 @@ def _show_missing(plan: Plan) -> None:
     from bench.metrics import weights
     from bench.run.done import missing_weights
 
-    needed = dict.fromkeys(need for name in plan.metrics for need in missing_weights(name))
+    labelled = bool(getattr(plan.pairs, "labelled", False))
+    needed = dict.fromkeys(need for name in plan.metrics for need in missing_weights(name, labelled))
     if needed:
         sizes = ", ".join(f"{name} {weights.megabytes(weights.get(name).size)}" for name in needed)
         click.echo(
-            f"Without weights: {sizes}. `bench fetch {' '.join(needed)}` gets them; run the same command again then."
+            f"Without weights: {sizes}. `{weights.fetching(list(needed))}` gets them; run the same command again then."
         )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--device", default="cpu", show_default=True, help="Torch device.")
 @click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1), help="Pictures in a batch.")
 @click.option("--weights-dir", type=click.Path(path_type=Path), help="Folder of weights, searched first.")
+@click.option("--segformer", help="Network of miou: a folder, or a name of Hugging Face's hub.")
 def command(
     recon: Path,
     ref: Path,
@@ -31,6 +32,7 @@ def command(
     device: str,
     batch_size: int,
     weights_dir: Path | None,
+    segformer: str | None,
 ) -> None:
     """Score reconstructions in a folder against originals of the same names.
 
@@ -45,6 +47,8 @@ def command(
         raise BenchError(f"--out {out} must end in .csv or .parquet.")
     if weights_dir is not None:
         weights.use_dir(weights_dir)
+    if segformer is not None:
+        weights.use_segformer(segformer)
     pairs = folders.pair_folders(recon, ref)
     charged = folders.read_bits(bits, [name for name, _, _ in pairs]) if bits is not None else None
     items, values, engine = _score(pairs, names, device, batch_size)

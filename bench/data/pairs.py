@@ -63,6 +63,11 @@ class PairSet:
             self._take(PICTURES, [self._items[i].y for i in indices]),
         )
 
+    @property
+    def labelled(self) -> bool:
+        """Whether the dataset has class labels."""
+        return LABELS in self._arrays
+
     def labels(self, indices: Sequence[int]) -> Tensor | None:
         """Return the class labels of ``x``, uint8 (n, H, W), indices into the dataset's classes, where it has any."""
         return self._take(LABELS, [self._items[i].x for i in indices]) if LABELS in self._arrays else None

@@ -78,6 +78,7 @@ class Batch:
     Attributes:
         recon, orig: uint8 ``(N, 3, H, W)`` on the device.
         recon_host, orig_host: The same in the host's memory.
+        labels: Class labels of the originals, uint8 ``(N, H, W)`` on the device, where the dataset has any.
         keys: Digest of each original's pixels.
         held: What is kept of originals.
         stem: First activations of VGG16 of reconstructions and originals, left by LPIPS for DISTS.
@@ -89,14 +90,16 @@ class Batch:
     orig_host: Tensor
     keys: list[Key]
     held: Held
+    labels: Tensor | None = None
     stem: tuple[Tensor, Tensor] | None = field(default=None)
 
     @classmethod
-    def of(cls, recon: Tensor, orig: Tensor, device: torch.device, held: Held) -> Batch:
+    def of(cls, recon: Tensor, orig: Tensor, device: torch.device, held: Held, labels: Tensor | None = None) -> Batch:
         """Move a batch to the device, once for all metrics."""
         recon_host, orig_host = recon.cpu(), orig.cpu()
         keys = [_digest(picture) for picture in orig_host]
-        return cls(recon.to(device), orig.to(device), recon_host, orig_host, keys, held)
+        labels = labels.to(device) if labels is not None else None
+        return cls(recon.to(device), orig.to(device), recon_host, orig_host, keys, held, labels)
 
 
 def to_host(found: Sequence[dict[str, Tensor]]) -> list[dict[str, Array]]:

@@ -19,6 +19,8 @@ ACCURACY = 2e-7
 """Relative error of a Fréchet distance that is accepted for being quick."""
 QUICK_FROM = 128
 """Singular values of smaller matrices take no time."""
+ROWS = 400
+"""Features of one set that are centred at a time."""
 
 
 def frechet(first: Array, second: Array) -> float:
@@ -43,10 +45,14 @@ def frechet(first: Array, second: Array) -> float:
         raise ValueError("a covariance needs two samples or more")
     mean_a, mean_b = first.mean(0), second.mean(0)
     shift = mean_a - mean_b
-    a, b = shrunk(first - mean_a), shrunk(second - mean_b)
-    rest = shift @ shift + np.vdot(a, a) / (n - 1) + np.vdot(b, b) / (m - 1)
-    cross = a @ b.T
-    del a, b  # with the products below they would be the peak of a set's memory
+    b = shrunk(second - mean_b)
+    parts = [shrunk(first - mean_a)] if n > d else (first[i : i + ROWS] - mean_a for i in range(0, n, ROWS))
+    rest, cross, row = shift @ shift + np.vdot(b, b) / (m - 1), np.empty((min(n, d), len(b))), 0
+    for a in parts:  # one set is never there twice
+        rest += np.vdot(a, a) / (n - 1)
+        np.matmul(a, b.T, out=cross[row : row + len(a)])
+        row += len(a)
+    del a, b
     return less_trace(float(rest), cross, 2.0 / np.sqrt((n - 1) * (m - 1)), min(n - 1, m - 1, d))
 
 
@@ -86,9 +92,9 @@ def _roots(cross: Array, rank: int) -> tuple[float, float]:
     """
     from scipy.linalg import eigvalsh
 
-    product = cross @ cross.T if cross.shape[0] <= cross.shape[1] else cross.T @ cross
+    product = cross @ cross.T if cross.shape[0] < cross.shape[1] else cross.T @ cross
     tau = 2.0 * np.sqrt(max(cross.shape)) * np.finfo(np.float64).eps * np.trace(product)
-    values = eigvalsh(product, overwrite_a=True, check_finite=False)[len(product) - rank :].clip(0.0)
+    values = eigvalsh(product, driver="evd", overwrite_a=True, check_finite=False)[len(product) - rank :].clip(0.0)
     error = (tau / np.sqrt(values.clip(tau))).sum() if tau > 0.0 else 0.0
     return float(np.sqrt(values).sum()), float(error)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError, MissingWeights, NotInstalled
-from bench.metrics import scorers, weights
+from bench.metrics import scorers, segmentation_scorers, weights
 from bench.metrics.batch import Array, Batch, Held, to_host
 from bench.metrics.registry import METRICS, resolve
 from bench.metrics.scorer import Scorer
@@ -26,8 +26,10 @@ _FAMILIES: dict[Callable[..., Scorer], tuple[str, ...]] = {
     scorers.DistsNet: ("dists",),
     scorers.Niqe: ("niqe", "niqe_pooled"),
     scorers.InceptionNet: ("fid", "kid"),
-    scorers.Segmentation: ("miou",),
+    segmentation_scorers.Agreement: ("miou",),
 }
+_LABELLED: dict[Callable[..., Scorer], tuple[str, ...]] = {segmentation_scorers.Labelled: ("miou",)}
+"""In place of the above on data with class labels."""
 
 
 class Engine:
@@ -65,6 +67,7 @@ class Engine:
         self._held = Held(hold_bytes)
         self._loaded: dict[str, tuple[str, str]] = {name: ("ok", "") for name in self.metrics}
         self._scorers: list[tuple[Scorer, list[str]]] = []
+        self._labelled: list[tuple[Scorer, list[str]]] | None = None
         for build, family in _FAMILIES.items():
             wanted = [name for name in family if name in self.metrics]
             if wanted:
@@ -87,6 +90,22 @@ class Engine:
         for name in wanted:
             self._loaded[name] = (status, reason)
 
+    def _use_labels(self) -> None:
+        """Let metrics that compare with labels take the place of those that do without; loaded at the first need."""
+        if self._labelled is None:
+            self._labelled = []
+            for build, family in _LABELLED.items():
+                wanted = [name for name in family if name in self.metrics]
+                if wanted:
+                    with _inference(self.device):
+                        self._labelled.append((build(wanted, str(self.device)), wanted))
+        replaced = {name for _, wanted in self._labelled for name in wanted}
+        for name in replaced:
+            self.statuses[name] = "ok"
+            self.reasons.pop(name, None)
+        kept = [(scorer, [name for name in wanted if name not in replaced]) for scorer, wanted in self._scorers]
+        self._set = kept + self._labelled
+
     def reset(self) -> None:
         """Forget all pairs; networks and what was computed from originals stay."""
         self.statuses = {name: status for name, (status, _) in self._loaded.items()}
@@ -96,7 +115,8 @@ class Engine:
         self._items: dict[str, list[Array]] = {}
         self._size: tuple[int, int] | None = None
         self._held.next_set()
-        for scorer, wanted in self._scorers:
+        self._set = self._scorers
+        for scorer, wanted in [*self._scorers, *(self._labelled or ())]:
             scorer.wanted = wanted
             scorer.reset()
 
@@ -118,17 +138,18 @@ class Engine:
             recon: Reconstructions, uint8 ``(N, 3, H, W)``.
             orig: Originals of the same shape.
             ids: One name a pair, none given before.
-            labels: Class labels uint8 ``(N, H, W)``, where the dataset has its own: ``miou`` would be measured against
-                them with a network of their classes, which this version does not ship, so it is skipped.
+            labels: Class labels of the originals, uint8 ``(N, H, W)``, indices into ``synthdrive``'s classes, where the
+                dataset has its own: ``miou`` is then measured against them.
 
         Raises:
             BenchError: Another type or shape, pictures of another size than before, or an id twice.
         """
-        self._check(recon, orig, ids, labels is not None)
+        self._check(recon, orig, ids, labels)
         for start in range(0, len(ids), self._chunk):
-            first, second = (p[start : start + self._chunk] for p in (recon, orig))
+            part = slice(start, start + self._chunk)
+            own = labels[part] if labels is not None else None
             with _inference(self.device):
-                self._score(Batch.of(first, second, self.device, self._held))
+                self._score(Batch.of(recon[part], orig[part], self.device, self._held, own))
         self.ids += ids
         self._seen.update(ids)
 
@@ -162,7 +183,9 @@ class Engine:
 
     def provenance(self) -> dict[str, str]:
         """Return the sha256 of each weights file in use, by name, for a run's record."""
-        needs = dict.fromkeys(n for m in self.metrics if self._loaded[m][0] == "ok" for n in METRICS[m].needs)
+        labelled = self._set is not self._scorers
+        used = [name for name in self.metrics if self.statuses[name] not in ("no-weights", "not-installed")]
+        needs = dict.fromkeys(need for name in used for need in METRICS[name].networks(labelled))
         return {name: weights.digest(name) for name in needs}
 
     @property
@@ -178,7 +201,7 @@ class Engine:
                 self._items.setdefault(name, []).append(column)
 
     def _active(self) -> list[Scorer]:
-        return [scorer for scorer, _ in self._scorers if scorer.wanted]
+        return [scorer for scorer, _ in self._set if scorer.wanted]
 
     def _judge(self, name: str, items: dict[str, Array], values: dict[str, float]) -> None:
         """Turn numbers that are none into a status."""
@@ -194,7 +217,7 @@ class Engine:
         elif not np.isfinite(values[name]):
             self.statuses[name], self.reasons[name] = "skipped", f"{name} is undefined for this set (no texture)."
 
-    def _check(self, recon: Tensor, orig: Tensor, ids: Sequence[str], labelled: bool) -> None:
+    def _check(self, recon: Tensor, orig: Tensor, ids: Sequence[str], labels: Tensor | None) -> None:
         for what, picture in (("Reconstructions", recon), ("Originals", orig)):
             if picture.dtype != torch.uint8 or picture.ndim != 4 or picture.shape[1] != 3:
                 raise BenchError(f"{what} must be uint8 (N, 3, H, W); got {picture.dtype} {tuple(picture.shape)}.")
@@ -202,6 +225,8 @@ class Engine:
             raise BenchError(
                 f"{len(ids)} ids, reconstructions {tuple(recon.shape)} and originals {tuple(orig.shape)} do not match."
             )
+        if labels is not None and (labels.dtype != torch.uint8 or labels.shape != orig[:, 0].shape):
+            raise BenchError(f"Labels must be uint8 (N, H, W); got {labels.dtype} {tuple(labels.shape)}.")
         twice = [name for index, name in enumerate(ids) if name in self._seen or name in ids[:index]]
         if twice:
             raise BenchError(f"The item {twice[0]!r} was given twice.")
@@ -210,20 +235,18 @@ class Engine:
             raise BenchError(f"Pictures of one set must be of equal size; got {size} after {self._size}.")
         if self._size is None:
             self._size = size
-            self._narrow(min(size), labelled)
+            if labels is not None:
+                self._use_labels()
+            self._narrow(min(size))
 
-    def _narrow(self, side: int, labelled: bool) -> None:
-        """Skip the metrics that are not defined for pictures of this size, or for labelled data."""
+    def _narrow(self, side: int) -> None:
+        """Skip the metrics that are not defined for pictures of this size."""
         for name in self.metrics:
             least = METRICS[name].min_side
-            reason = ""
-            if side < least:
+            if side < least and self.statuses[name] == "ok":
                 reason = f"{name} needs pictures of {least} rows and columns or more; these have {side}."
-            elif name == "miou" and labelled:
-                reason = "miou on data with its own labels needs a network of their classes, which is not shipped yet."
-            if reason and self.statuses[name] == "ok":
                 self.statuses[name], self.reasons[name] = "skipped", reason
-        for scorer, wanted in self._scorers:
+        for scorer, wanted in self._set:
             scorer.wanted = [name for name in wanted if self.statuses[name] == "ok"]
 
 

@@ -19,6 +19,7 @@ class MetricSpec:
         unit: Unit for axes, empty for plain numbers.
         kind: ``item`` (one number a picture) or ``set`` (one number a set).
         needs: Names of weights in ``weights.toml``.
+        labelled_needs: The same on data with class labels of its own; empty where they make no difference.
         title: Name for people.
         library: The library whose definition is used.
         licence: Licence of that library.
@@ -40,6 +41,11 @@ class MetricSpec:
     scale: float = 1.0
     min_side: int = 1
     flag: str = ""
+    labelled_needs: tuple[str, ...] = ()
+
+    def networks(self, labelled: bool) -> tuple[str, ...]:
+        """Names of the weights that the metric needs on data with or without class labels of its own."""
+        return (labelled and self.labelled_needs) or self.needs
 
 
 _BSD2, _BSD3, _MIT, _APACHE = "BSD-2-Clause", "BSD-3-Clause", "MIT", "Apache-2.0"
@@ -121,7 +127,17 @@ _SPECS = (
         min_side=32,
     ),
     MetricSpec(
-        "miou", True, "", "set", ("segformer",), "Segmentation agreement (mIoU)", "transformers", _APACHE, min_side=32
+        "miou",
+        True,
+        "",
+        "set",
+        ("segformer",),
+        "Segmentation agreement (mIoU)",
+        "transformers",
+        _APACHE,
+        ("miou_originals",),
+        min_side=32,
+        labelled_needs=("street_segmenter",),
     ),
     MetricSpec("beta", None, "", "item", (), "Detail kept, 8x8 patches", "own", _MIT, ("beta_pooled",), min_side=8),
     MetricSpec("rho", True, "", "item", (), "Detail right, 8x8 patches", "own", _MIT, ("rho_pooled",), min_side=8),

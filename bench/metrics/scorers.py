@@ -240,27 +240,3 @@ class InceptionNet:
 
     def reset(self) -> None:
         self._sets.reset()
-
-
-class Segmentation:
-    """``miou`` between reconstruction and original."""
-
-    def __init__(self, wanted: Collection[str], device: str) -> None:
-        from bench.metrics import segmentation
-
-        self.wanted, self._mean_iou = wanted, segmentation.mean_iou
-        self.network = segmentation.Segmenter(weights.require("segformer", "miou"), device)
-        self._counts: Array | None = None
-
-    def measure(self, batch: Batch) -> Columns:
-        return {"counts": self.network.confusion(batch.recon, batch.orig)}
-
-    def collect(self, batch: Batch, found: Arrays) -> Arrays:
-        self._counts = found["counts"] if self._counts is None else self._counts + found["counts"]
-        return {}
-
-    def finish(self, scenes: Sequence[str]) -> dict[str, float]:
-        return {} if self._counts is None else {"miou": self._mean_iou(self._counts)}
-
-    def reset(self) -> None:
-        self._counts = None

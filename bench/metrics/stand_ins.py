@@ -78,6 +78,11 @@ def make(folder: Path, seed: int = 7) -> Path:
             f'[{name}]\ntitle="stand-in"\nlicence="none"\n[[{name}.files]]\nnames=["{file}"]\n'
             f'sha256="{hashlib.sha256(data).hexdigest()}"\nsize={len(data)}\n'
         )
+    kept = weights.get("street_segmenter")  # trained by this project, and always here
+    lines.append(
+        f'[{kept.name}]\ntitle="{kept.title}"\nlicence="{kept.licence}"\n[[{kept.name}.files]]\n'
+        f'names=["{kept.files[0].names[0]}"]\nsha256="{kept.files[0].sha256}"\nsize={kept.files[0].size}\n'
+    )
     (folder / "table.toml").write_text("\n".join(lines))
     return folder
 

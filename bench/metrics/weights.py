@@ -1,16 +1,17 @@
 """Where the metrics' weights are: ``weights.toml`` and the places it is resolved against. Imports no torch.
 
-Order: ``--weights-dir`` or ``BENCH_WEIGHTS_DIR``, then the user's cache (``BENCH_CACHE_DIR`` moves it). Nothing here
-downloads; ``bench fetch`` does.
+Order: ``--weights-dir`` or ``BENCH_WEIGHTS_DIR``, then the user's cache (``BENCH_CACHE_DIR`` moves it), then what the
+package brings. Nothing here downloads; ``bench fetch`` does.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,12 @@ else:
 
 TABLE = Path(__file__).with_name("weights.toml")
 """The table in force; tests put their own in its place."""
-
-
+SHIPPED = Path(__file__).with_name("streets")
+"""Where the weights that this project trained itself lie."""
 HUB_FILES = ("config.json", "model.safetensors", "pytorch_model.bin")
 """What is taken of a folder of the hub."""
+CHOICE = "BENCH_SEGFORMER"
+"""Environment variable that names another SegFormer: a folder, or a repository of the hub."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,10 @@ def get(name: str) -> Weights:
     """
     if name not in table():
         raise UnknownName(f"There are no weights called {name!r}; known: {', '.join(table())}.")
-    return table()[name]
+    entry, chosen = table()[name], os.environ.get(CHOICE, "")
+    if name != "segformer" or not chosen or chosen == entry.hub:
+        return entry
+    return replace(entry, title=f"SegFormer {chosen}", licence="its own", hub=chosen, folder=chosen.replace("/", "--"))
 
 
 def cache_dir() -> Path:
@@ -123,10 +129,30 @@ def use_dir(path: str | Path) -> None:
     os.environ["BENCH_WEIGHTS_DIR"] = str(Path(path).resolve())
 
 
+def use_segformer(choice: str) -> None:
+    """Let another SegFormer compute ``miou`` in this process and its children.
+
+    Args:
+        choice: A folder in Hugging Face's layout, or the hub's name of one, ``owner/name``.
+
+    Raises:
+        BenchError: It is neither.
+    """
+    if (Path(choice) / "config.json").is_file():
+        os.environ[CHOICE] = str(Path(choice).resolve())
+    elif re.fullmatch(r"[\w.-]+/[\w.-]+", choice) and not Path(choice).exists():
+        os.environ[CHOICE] = choice
+    else:
+        raise BenchError(
+            f"--segformer {choice} is neither a folder with a config.json nor a name of the hub such as "
+            f"{table()['segformer'].hub}."
+        )
+
+
 def search_path() -> list[Path]:
     """Return the folders that are searched, first one first."""
     given = os.environ.get("BENCH_WEIGHTS_DIR")
-    return ([Path(given).expanduser()] if given else []) + [cache_dir()]
+    return ([Path(given).expanduser()] if given else []) + [cache_dir(), SHIPPED]
 
 
 def find(name: str, verify: bool = True) -> Path | None:
@@ -141,6 +167,8 @@ def find(name: str, verify: bool = True) -> Path | None:
         BenchError: A file of the right name has another sha256.
     """
     entry = get(name)
+    if entry.hub and (Path(entry.hub) / "config.json").is_file():  # a folder of the user's own
+        return Path(entry.hub)
     for folder in search_path():
         if entry.hub and (folder / entry.folder / "config.json").is_file():
             return folder / entry.folder
@@ -171,7 +199,13 @@ def lacking(metric: str, names: Sequence[str]) -> str:
     """Return the sentence that says which weights a metric is without and how to get them."""
     missing = [name for name in names if find(name) is None]
     sizes = ", ".join(f"{name} ({megabytes(get(name).size)})" for name in missing)
-    return f"{metric} needs {sizes}: run 'bench fetch {' '.join(missing)}'."
+    return f"{metric} needs {sizes}: run '{fetching(missing)}'."
+
+
+def fetching(names: Sequence[str]) -> str:
+    """Return the command that fetches some weights."""
+    chosen = os.environ.get(CHOICE, "")
+    return f"bench fetch {' '.join(names)}" + (f" --segformer {chosen}" if chosen and "segformer" in names else "")
 
 
 def check(path: Path, file: WeightsFile, name: str) -> None:

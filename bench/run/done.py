@@ -21,7 +21,7 @@ def select_metrics(wanted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(resolve(None if "all" in wanted else list(wanted)))
 
 
-def look(folder: Path, key: str, metrics: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:
+def look(folder: Path, key: str, metrics: tuple[str, ...], labelled: bool = False) -> tuple[str, str, tuple[str, ...]]:
     """State of a unit by what lies in its folder: (``cached`` | ``score`` | ``code``, reason, metrics to compute).
 
     A failure counts as nothing: it is tried again. So is a metric whose weights or package were missing and have come
@@ -37,27 +37,31 @@ def look(folder: Path, key: str, metrics: tuple[str, ...]) -> tuple[str, str, tu
     if not ((folder / "items.parquet").is_file() and (folder / "set.parquet").is_file()):
         return "code", "", metrics
     scored: dict[str, Any] = run.get("metrics", {})
-    left = tuple(name for name in metrics if not _settled(name, scored.get(name, {}).get("status")))
+    left = tuple(name for name in metrics if not _settled(name, scored.get(name, {}).get("status"), labelled))
     return ("score", "", left) if left else ("cached", "", ())
 
 
-def _settled(name: str, status: str | None) -> bool:
+def _settled(name: str, status: str | None, labelled: bool) -> bool:
     """Whether computing a metric again could give nothing new."""
-    if status in ("ok", "skipped"):
-        return True  # "skipped" is the engine's verdict on these very pictures
+    from bench.metrics.registry import METRICS
+
+    if status == "skipped":  # the engine's verdict on these very pictures, but for labels, which it once could not use
+        return not (labelled and METRICS[name].labelled_needs)
+    if status == "ok":
+        return True
     if status == "no-weights":
-        return bool(missing_weights(name))
+        return bool(missing_weights(name, labelled))
     if status == "not-installed":
         return not _installed(name)
     return False
 
 
-def missing_weights(name: str) -> list[str]:
-    """Names of the weights files that a metric needs and that are not on this machine."""
+def missing_weights(name: str, labelled: bool = False) -> list[str]:
+    """Names of the weights files that a metric needs, on labelled data or not, and that are not on this machine."""
     from bench.metrics import weights
     from bench.metrics.registry import METRICS
 
-    return [need for need in METRICS[name].needs if weights.find(need, verify=False) is None]
+    return [need for need in METRICS[name].networks(labelled) if weights.find(need, verify=False) is None]
 
 
 def _installed(name: str) -> bool:

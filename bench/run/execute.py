@@ -97,7 +97,9 @@ def check_before(plan: Plan) -> None:
                 f"{path} has another sha256 than {unit.info.full_name} {unit.point.name} declares; restore the file, "
                 "or name your own with --weights."
             )
-    for need in dict.fromkeys(n for unit in plan.todo for metric in unit.metrics for n in METRICS[metric].needs):
+    used = [METRICS[metric] for unit in plan.todo for metric in unit.metrics]
+    labelled = bool(getattr(plan.pairs, "labelled", False))
+    for need in dict.fromkeys(n for metric in used for n in metric.networks(labelled)):
         weights.find(need)  # compares the sha256
     pairs = plan.pairs
     if pairs is not None and plan.todo:

@@ -231,6 +231,7 @@ def _units(
             f"{info.full_name} takes {size} only, and the pairs are {pairs.height}×{pairs.width}.",
         )
     manifest, subset, n = (pairs.manifest, pairs.subset, len(pairs)) if pairs is not None else ("", "", 0)
+    labelled = bool(getattr(pairs, "labelled", False))
     encoding = encode_key(info, point, options, digest, manifest, subset, n)
     made: list[Unit] = []
     for control in ("none", *(CONTROLS if request.controls else ())):
@@ -241,7 +242,7 @@ def _units(
             own = fault
             if own is None and control != "none":
                 own = _no_control(info, pairs, control)
-            state, reason, left = (*own, ()) if own else look(folder, key, metrics)
+            state, reason, left = (*own, ()) if own else look(folder, key, metrics, labelled)
             made.append(
                 Unit(spec, info, point, options, request.weights, digest, repetition, control, encoding, key, folder,
                      state, reason, left)

@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.errors import BenchError
 from bench.metrics import niqe, perceptual, pyiqa_adapter, score_pairs
 from bench.metrics.engine import Engine
+from bench.metrics.precision.references import library_lpips, squeeze_features
 
 from .conftest import blurred, pictures
 
@@ -40,16 +41,9 @@ def test_lpips_squeeze_gives_the_known_values(
 
 
 def test_lpips_squeeze_equals_the_library_on_bytes(genuine: Path) -> None:
-    import lpips
-
     orig = pictures(3)
     recon = blurred(orig)
-    model = lpips.LPIPS(net="squeeze", pnet_rand=True, verbose=False)
-    state = perceptual.read_state(genuine / "squeezenet1_1_features.safetensors")
-    for key, value in model.net.state_dict().items():
-        value.copy_(state["features." + key.split(".", 1)[1]])
-    with torch.no_grad():
-        theirs = model(recon.float() / 127.5 - 1, orig.float() / 127.5 - 1).flatten().double()
+    theirs = library_lpips("squeeze")(recon, orig).flatten().double()
     torch.testing.assert_close(score_pairs(recon, orig, ["lpips_squeeze"])["lpips_squeeze"], theirs, rtol=0, atol=1e-6)
     assert score_pairs(orig, orig, ["lpips_squeeze"])["lpips_squeeze"].abs().max() == 0
 
@@ -62,19 +56,10 @@ def test_the_self_check_refuses_another_input_range(genuine: Path, monkeypatch: 
 
 
 def test_pooled_features_are_torchvisions(genuine: Path) -> None:
-    import torchvision
-
     picture = pictures(2)
     with torch.inference_mode():
-        network = perceptual.load("squeeze", "fd_squeeze")
-        ours = perceptual.pooled(network.features(picture))
-        plain = torchvision.models.squeezenet1_1(weights=None).features.eval()
-        state = perceptual.read_state(genuine / "squeezenet1_1_features.safetensors")
-        plain.load_state_dict({key.removeprefix("features."): value for key, value in state.items()})
-        normal = torchvision.transforms.functional.normalize(
-            picture.float() / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-        )
-        theirs = plain(normal).mean((2, 3)).double()
+        ours = perceptual.pooled(perceptual.load("squeeze", "fd_squeeze").features(picture))
+    theirs = torch.from_numpy(squeeze_features(picture))
     assert ours.shape == (2, 512)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 

@@ -54,8 +54,14 @@ def page(rows: Sequence[Row], dataset: str, pairs: int, capability: str, version
         "Where nothing is accepted or refused (–) the reference is less precise than ours: float32 rounds MS-SSIM's",
         "variances.",
         "",
-        "On the CPU float32 networks run one picture at a time, so that no figure depends on its neighbours. On an",
-        "accelerator TF32 and bfloat16 are off: rows `cuda, TF32` say what TF32 would do.",
-        "",
+        "On the CPU float32 networks run one picture at a time, so that no figure depends on its neighbours.",
     ]
+    if any(row.device.startswith("cuda") for row in rows):
+        lines.append("On an accelerator TF32 and bfloat16 are off: rows `cuda, TF32` say what TF32 would do.")
+    else:
+        lines += [
+            "**No GPU was available to the machine that measured**: there are no rows of one, and nothing here speaks",
+            "of GPUs. There TF32 and bfloat16 are off; measured on one, the page has rows with TF32 off and on.",
+        ]
+    lines.append("")
     return "\n".join(lines)

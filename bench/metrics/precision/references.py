@@ -8,6 +8,7 @@ import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,20 +89,24 @@ def _ms_ssim(dtype: torch.dtype) -> Callable[[], Callable[[Tensor, Tensor], Tens
     return build
 
 
-def _lpips(net: str) -> Callable[[], Callable[[Tensor, Tensor], Tensor]]:
-    def build() -> Callable[[Tensor, Tensor], Tensor]:
-        import lpips
+def library_lpips(net: str, unit_range: bool = False) -> Callable[[Tensor, Tensor], Tensor]:
+    """The library's own network with the weights in force: from two uint8 ``(N, 3, H, W)`` to distances.
 
-        from bench.metrics.backbones import read_state
-        from bench.metrics.perceptual import BACKBONE
+    Args:
+        net: ``alex``, ``vgg`` or ``squeeze``.
+        unit_range: Feed [0, 1] where [-1, 1] is meant.
+    """
+    import lpips
 
-        model: Any = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
-        state = read_state(weights.require(BACKBONE[net], f"lpips_{net}"))
-        for key, value in model.net.state_dict().items():
-            value.copy_(state["features." + key.split(".", 1)[1]])
-        return lambda a, b: torch.as_tensor(model(a.float() / 127.5 - 1, b.float() / 127.5 - 1))
+    from bench.metrics.backbones import read_state
+    from bench.metrics.perceptual import BACKBONE
 
-    return build
+    model: Any = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).requires_grad_(False)
+    state = read_state(weights.require(BACKBONE[net], f"lpips_{net}"))
+    for key, value in model.net.state_dict().items():
+        value.copy_(state["features." + key.split(".", 1)[1]])
+    scale, shift = (255.0, 0.0) if unit_range else (127.5, 1.0)
+    return lambda a, b: torch.as_tensor(model(a.float() / scale - shift, b.float() / scale - shift))
 
 
 def _dists() -> Callable[[Tensor, Tensor], Tensor]:
@@ -116,8 +121,8 @@ def _niqe() -> Callable[[Tensor, Tensor], Tensor]:
     return library_niqe(weights.require("niqe", "niqe"))
 
 
-def _clean_features(pictures: Tensor) -> Array:
-    """clean-fid's features of the pictures written as PNG files."""
+def clean_features(pictures: Tensor) -> Array:
+    """clean-fid's features ``(N, 2048)`` of uint8 ``(N, 3, H, W)`` written as PNG files."""
     from cleanfid.fid import get_files_features
     from cleanfid.inception_torchscript import InceptionV3W
     from PIL import Image
@@ -131,8 +136,8 @@ def _clean_features(pictures: Tensor) -> Array:
     return np.asarray(found, dtype=np.float64)
 
 
-def _squeeze_features(pictures: Tensor) -> Array:
-    """Torchvision's SqueezeNet on ImageNet's normalisation, averaged over space."""
+def squeeze_features(pictures: Tensor) -> Array:
+    """Torchvision's SqueezeNet on ImageNet's normalisation, averaged over space, ``(N, 512)``."""
     import torchvision
 
     from bench.metrics.backbones import read_state
@@ -176,14 +181,14 @@ REFERENCES = (
     Reference("ms_ssim", "pytorch-msssim, float64", 1e-5, False, _network(_ms_ssim(torch.float64))),
     Reference("ms_ssim", "pytorch-msssim, float32", math.inf, False, _network(_ms_ssim(torch.float32))),
     Reference("ssim", "torchmetrics, float64", 1e-4, False, _network(_ssim)),
-    Reference("lpips_alex", "lpips", 1e-4, False, _network(_lpips("alex"))),
-    Reference("lpips_vgg", "lpips", 1e-4, False, _network(_lpips("vgg"))),
-    Reference("lpips_squeeze", "lpips", 1e-4, False, _network(_lpips("squeeze"))),
+    Reference("lpips_alex", "lpips", 1e-4, False, _network(partial(library_lpips, "alex"))),
+    Reference("lpips_vgg", "lpips", 1e-4, False, _network(partial(library_lpips, "vgg"))),
+    Reference("lpips_squeeze", "lpips", 1e-4, False, _network(partial(library_lpips, "squeeze"))),
     Reference("dists", "pyiqa", 1e-4, False, _network(_dists)),
     Reference("niqe", "pyiqa", 1e-3, True, _network(_niqe)),
-    Reference("fid", "clean-fid, PNG files", 1e-3, True, _frechet(_clean_features)),
-    Reference("kid", "clean-fid, PNG files, one subset of all", 1e-6, False, _kernel(_clean_features)),
-    Reference("fd_squeeze", "torchvision features, clean-fid's distance", 1e-3, True, _frechet(_squeeze_features)),
-    Reference("kd_squeeze", "torchvision features, clean-fid's distance", 1e-6, True, _kernel(_squeeze_features)),
+    Reference("fid", "clean-fid, PNG files", 1e-3, True, _frechet(clean_features)),
+    Reference("kid", "clean-fid, PNG files, one subset of all", 1e-6, False, _kernel(clean_features)),
+    Reference("fd_squeeze", "torchvision features, clean-fid's distance", 1e-3, True, _frechet(squeeze_features)),
+    Reference("kd_squeeze", "torchvision features, clean-fid's distance", 1e-6, True, _kernel(squeeze_features)),
 )
 """Metrics that others compute too. β, ρ and mIoU are ours alone: tests hold them against written-out formulas."""
