@@ -124,8 +124,12 @@ class LatentCodec(Codec):
         return self
 
     def _untrained(self) -> Network:
-        """The network with random weights, the same in every process, and its coder over tables made here."""
-        with seeded(f"{self.info.full_name} {self.info.preset}"):
+        """The network with random weights, the same in every process, and its coder over tables made here.
+
+        Untrained quantisers choose one code nearly everywhere. Under this seed that is code 0 at no rate point: all
+        its decisions end in zeros, which a stream does not store, and its length would say nothing about the tables.
+        """
+        with seeded(f"{self.info.preset} {self.info.full_name}"):
             model = self.build(self._own()).eval().requires_grad_(False)
         self._coder = model.coder(model.tables(), self._index(model))
         return model
