@@ -87,9 +87,9 @@ def test_a_variant_that_is_like_another_has_its_own_digests(tmp_path: Path) -> N
     ("line", "words"),
     [
         ("epoch = 3", "unknown training key 'epoch'"),
-        ('schedule = "cosine"', "the cosine needs steps"),
+        ('schedule = "cosine"', "cosine needs steps"),
         ("epochs = 0", "no end is stated"),
-        ('schedule = "staircase"', "staircase needs every"),
+        ('schedule = "staircase"', "staircase and hold need every"),
         ('augment = "colour"', "augment 'colour'"),
         ("crop = [256]", "rows, columns"),
         ("ema = 0.9", "knows no ema"),
