@@ -173,7 +173,7 @@ class MDIC(Network):
 
     def synthesise(self, latent: Tensor, rate: Tensor, side: Any) -> Tensor:
         """Not this network's: its pictures depend on noise; see :class:`methods.mdic.codec.MDICCodec`."""
-        raise NotImplementedError
+        raise TypeError("MDIC's pictures depend on noise and text; decode with its codec.")
 
     def phase(self, progress: float, how: Training) -> None:
         """Cool the mask."""
