@@ -12,11 +12,11 @@ from typing import Any
 
 from bench import container
 from bench.codec import CodecInfo
+from bench.digests import digest_of
 from bench.errors import BenchError, NotInstalled
 from bench.loading import codec_info, load_codec
 from bench.protocol import NAME, item_seed
 from bench.registry import methods
-from bench.run.keys import file_sha256
 from bench.store.atomic import write_json
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "check.json"
@@ -78,7 +78,7 @@ def measure(info: CodecInfo, rate: str, engine: Any, pairs: Any) -> Golden:
     return {
         "revision": info.revision,
         "encoder": codec.encoder_version(),
-        "weights": file_sha256(codec.weights) if codec.weights is not None else "",
+        "weights": digest_of(codec.weights) if codec.weights is not None else "",
         "bytes": [len(data) for data in files],
         "sha256": [hashlib.sha256(data).hexdigest()[:16] for data in files],
         "metrics": measured,

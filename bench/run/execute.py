@@ -8,13 +8,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
+from bench.digests import digest_of
 from bench.errors import BenchError
 from bench.metrics import weights
 from bench.metrics.registry import METRICS
 from bench.run.batching import auto_batch, make_exact
 from bench.run.coding import Job
 from bench.run.engine_local import CodingEngine, LocalEngine
-from bench.run.keys import file_sha256
 from bench.run.plan import Plan, Unit
 from bench.run.scoring import Scorer
 from bench.run.shards import Decoded, Streams, load_decoded, load_streams, save_decoded, save_streams
@@ -91,7 +91,7 @@ def check_before(plan: Plan) -> None:
         path = unit.point.weights if unit.weights is None else None
         if path is None or not unit.point.sha256 or not path.is_file():
             continue
-        digests[path] = digests.get(path) or file_sha256(path)
+        digests[path] = digests.get(path) or digest_of(path)
         if digests[path] != unit.point.sha256:
             raise BenchError(
                 f"{path} has another sha256 than {unit.info.full_name} {unit.point.name} declares; restore the file, "

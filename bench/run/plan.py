@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.codec import CodecInfo, RatePoint
+from bench.digests import digest_of
 from bench.errors import BenchError, MissingData, UnknownName
 from bench.loading import codec_info
 from bench.registry import methods as registry
 from bench.run.done import look, select_metrics
-from bench.run.keys import encode_key, file_sha256, unit_key
+from bench.run.keys import encode_key, unit_key
 
 if TYPE_CHECKING:
     from bench.data import PairSet
@@ -223,7 +224,7 @@ def _units(
             f"`bench train` makes it{official}, or name your own with --weights.",
         )
     else:
-        digest = (point.sha256 if request.weights is None else None) or (file_sha256(path) if path else "")
+        digest = (point.sha256 if request.weights is None else None) or (digest_of(path) if path else "")
     if pairs is not None and info.sizes not in (None, (pairs.height, pairs.width)):
         size = f"{info.sizes[0]}×{info.sizes[1]}" if info.sizes else ""
         fault = fault or (

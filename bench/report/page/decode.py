@@ -123,14 +123,15 @@ class Decoder:
         return self._codecs[point.key]
 
     def _load(self, entrant: Entrant, point: Point, unit: StoredUnit) -> Codec | str:
+        from bench.digests import digest_of
         from bench.loading import codec_info, load_codec
-        from bench.run.keys import encode_key, file_sha256, unit_key
+        from bench.run.keys import encode_key, unit_key
 
         spec = f"{entrant.method}:{entrant.variant}"
         options = json.loads(unit.run.get("unit", {}).get("options") or "{}")
         info = codec_info(spec, entrant.preset)
         rate = info.rate(point.rate)
-        digest = rate.sha256 or (file_sha256(rate.weights) if rate.weights and rate.weights.is_file() else "")
+        digest = rate.sha256 or (digest_of(rate.weights) if rate.weights and rate.weights.is_file() else "")
         board = self.board
         key = unit_key(encode_key(info, rate, options, digest, board.manifest, board.subset, board.n), 0, "none")
         if key != point.key:
