@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from bench.recipe import Training
+from bench.training import Training
 
 _ORDER = 1 << 48
 """Seeds of the epochs' orders start here, apart from those of the steps."""

@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 from bench.errors import BenchError
-from bench.recipe import Training
 from bench.store.atomic import replacing
 from bench.train.batches import Pairs, draw, take
 from bench.train.log import Log
@@ -24,6 +23,7 @@ from bench.train.optim import optimisers
 from bench.train.perceptual import make as make_perceptual
 from bench.train.schedule import Schedule
 from bench.train.validation import validation_losses
+from bench.training import Training
 
 _SAVE_EVERY = 60.0
 """Seconds of training between two saved states: what a killed run loses at most."""

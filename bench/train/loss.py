@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import BenchError
-from bench.recipe import Training
+from bench.training import Training
 
 _TAPS = 7
 _SMALLEST = (_TAPS - 1) * 2**4 + 1

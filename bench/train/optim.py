@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from bench.recipe import Training
+from bench.training import Training
 
 
 class Muon(torch.optim.Optimizer):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from bench.recipe import Training
+from bench.training import Training
 
 
 class Perceptual:

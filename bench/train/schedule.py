@@ -11,7 +11,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, ReduceLROnPlateau, StepLR
 
 from bench.errors import BenchError
-from bench.recipe import Training
+from bench.training import Training
 
 
 class Schedule:

@@ -16,6 +16,7 @@ from bench.loading import codec_info, find_method
 from bench.registry import import_target
 from bench.train.batches import Pairs
 from bench.train.loop import Job, Trainer
+from bench.training import Training
 
 DEFAULT_DATA = "synthdrive:train1200,kitti-mini:train"
 
@@ -148,8 +149,8 @@ def train(
         device: ``cpu`` or ``cuda``.
         seconds: Time budget; None for none.
         resume: Continue from the folder's state; where it holds none, from the shipped weights, at the step at which
-            their log ends. Without it training starts anew, at the nearest trained rate point where each has its own
-            model.
+            their log ends. Without it training starts anew, from the variant that the recipe names, or at the nearest
+            trained rate point where each has its own model.
         report: Called with each log row.
         steps: Number of steps at which training ends, in place of the recipe's.
         val: Validation sets, comma-separated; None for the split ``val`` of those in ``data`` that have one.
@@ -159,7 +160,7 @@ def train(
 
     Raises:
         BenchError: The folder holds a state and ``resume`` is off, or it cannot be written; the recipe needs a
-            validation set and there is none.
+            validation set and there is none; it starts from a variant that is not trained.
     """
     import torch
 
@@ -184,7 +185,7 @@ def train(
     prime = getattr(target.codec, "prime", None)
     if prime is not None:
         prime(model, target.info, device)
-    start = _start(target, resume)
+    start = _start(target, how, resume)
     if start is not None:
         target.codec.warm(model, start)
     trainer = Trainer(Job(model, how, lambdas, sets, folder, device, val=held_out))
@@ -196,16 +197,28 @@ def train(
     return done
 
 
-def _start(target: Target, resume: bool) -> Path | None:
-    """Weights to start from: the shipped ones to go on from, else those of the nearest trained rate point."""
+def _start(target: Target, how: Training, resume: bool) -> Path | None:
+    """Weights to start from: the shipped ones to go on from, the stated variant's, or the nearest rate point's."""
     if resume and target.shipped.exists():
         return target.shipped
+    if how.start:
+        return _finished(find_target(target.info.name, how.start, target.info.preset, target.rate), target)
     if target.rate is None:
         return None
     own = target.info.rate(target.rate).index
     trained = [p for p in target.info.rates if p.index != own and p.weights is not None and p.weights.is_file()]
     nearest = min(trained, key=lambda p: abs(p.index - own), default=None)
     return nearest.weights if nearest is not None else None
+
+
+def _finished(first: Target, target: Target) -> Path:
+    """The weights of ``first``, from which ``target`` starts."""
+    if not first.shipped.exists() or recipe.unfinished(first.recipe, first.info.variant, first.info.preset):
+        raise BenchError(
+            f"{target.label} starts from {first.info.full_name}, which is not fully trained yet; train it with "
+            f"'python -m bench train --method {first.info.full_name} --resume --publish'."
+        )
+    return first.shipped
 
 
 def publish(target: Target, folder: Path) -> Path:

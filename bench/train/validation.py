@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from bench.data.names import SPLITS, parse
 from bench.errors import BenchError
-from bench.recipe import Training
 from bench.train.batches import Pairs
 from bench.train.loss import Distance, add_perceptual, batch_lambdas, losses_of
+from bench.training import Training
 
 _AT_ONCE = 4
 """Pairs a pass; the mean over items does not depend on it."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from methods.atn.attention import CrossAttention
 from methods.layers.autoencoder import COMMON_NOISE, Gains
+from methods.layers.fusion import fusion
 from methods.layers.latent_coder import LatentCoder, make_tables, read_tables
 from methods.layers.network import Network, Sizes
 from methods.layers.priors import FactorizedPrior
@@ -29,7 +30,7 @@ class Config(Sizes):
     """Sizes of one ATN; the keys of a recipe's ``model`` table.
 
     Attributes:
-        widths: Channels of the hidden stages of the three analysis transforms.
+        widths: Channels of the hidden stages of the three analysis transforms, or of ``x``'s alone.
         latent: Channels of the latent, of the side view's own latent and of the common information.
         rates: Rate points that one set of weights covers; gain vectors exist where there is more than one.
         up: Channels of the three hidden stages of both decoders.
@@ -37,7 +38,11 @@ class Config(Sizes):
         heads: Attention heads.
         head_width: Width of one head.
         size: Height and width of the pictures.
-        stack: Kernel and stride of each convolution of the analysis transforms.
+        stack: Kernel and stride of each convolution of the analysis transforms, or of ``x``'s alone.
+        side_widths: Channels of the hidden stages of ``y``'s two analysis transforms, where they differ.
+        side_stack: Kernel and stride of each of their convolutions, where they differ.
+        mixing: Blocks that mix latent and common information before the decoder; with 0 they are concatenated, as
+            published.
         dropout: Dropout of the attention's output, in training.
         filters: Widths of the factorised densities' layers.
         centred: Quantise around learned medians; the authors' code rounds plainly.
@@ -56,6 +61,9 @@ class Config(Sizes):
     head_width: int
     size: tuple[int, int] = (128, 256)
     stack: Stack = STACK
+    side_widths: tuple[int, ...] = ()
+    side_stack: Stack = ()
+    mixing: int = 0
     dropout: float = 0.0
     filters: tuple[int, ...] = (3, 3, 3, 3)
     centred: bool = True
@@ -79,11 +87,16 @@ class ATN(Network):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config, self.rates = config, config.rates
-        self.g_a, self.own_a, self.common = (analysis(config.widths, config.latent, config.stack) for _ in range(3))
+        of_y = config.side_widths or config.widths, config.latent, config.side_stack or config.stack
+        self.g_a = analysis(config.widths, config.latent, config.stack)
+        self.own_a, self.common = analysis(*of_y), analysis(*of_y)
+        if config.mixing:
+            self.mix = fusion(config.latent, config.latent, config.mixing)
         first, second, third = config.up
+        enter = config.latent if config.mixing else 2 * config.latent
         stages: list[nn.Module] = []
-        for channels, out in ((config.latent, first), (first, second), (second, third), (third, 3)):
-            stages += [nn.ConvTranspose2d(2 * channels, out, 5, 2, 2, 1), GDN(out, inverse=True)]
+        for channels, out in ((enter, first), (2 * first, second), (2 * second, third), (2 * third, 3)):
+            stages += [nn.ConvTranspose2d(channels, out, 5, 2, 2, 1), GDN(out, inverse=True)]
         self.g_s = nn.Sequential(*stages[:-1])
         self.own_s = synthesis(2 * config.latent, config.up)
         if not config.own:
@@ -124,6 +137,7 @@ class ATN(Network):
             latent, common = latent * self.inverse_gain(rate), common * self.common_gain(rate)
         own = unit(side.own) if self.config.unit else side.own
         x, y = torch.cat([latent, common], 1), torch.cat([own, common], 1)
+        x = self.mix(x) if self.config.mixing else x
         for stage, attend in enumerate(self.attend):
             up, norm = 2 * stage, 2 * stage + 1
             x, y = self.g_s[norm](self.g_s[up](x)), self.own_s[norm](self.own_s[up](y))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from bench.recipe import Training
+from bench.training import Training
 from methods.layers import diffusion_loss
 from methods.layers.compressor import WIDTHS, Compressor
 from methods.layers.diffusion import Process

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.recipe import Training
+from bench.training import Training
 from methods.dsin.coder import SymbolCoder
 from methods.dsin.context import ContextModel
 from methods.dsin.matching import side_synthesis

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from bench.recipe import Training
+from bench.training import Training
 
 
 def published(out: dict[str, Tensor], x: Tensor, lambdas: Tensor, how: Training) -> dict[str, Tensor]:

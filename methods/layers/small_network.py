@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.recipe import Training
+from bench.training import Training
 from methods.layers import diffusion_loss
 from methods.layers.autoencoder import COMMON_NOISE, Gains
 from methods.layers.diffusion import Process

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.recipe import Training
+from bench.training import Training
 from methods.foundation.parts import Untrained
 from methods.foundation.schedule import schedule_of
 from methods.foundation.text import SideText

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.recipe import Training
+from bench.training import Training
 from methods.foundation.captions import fit
 from methods.foundation.parts import Untrained
 from methods.foundation.schedule import schedule_of

@@ -12,7 +12,7 @@ from dsin_samples import CENTRES, pictures
 import bench
 from bench import recipe
 from bench.errors import BenchError
-from bench.recipe import Training
+from bench.training import Training
 from methods.dsin.codec import DsinCodec
 from methods.dsin.network import Dsin
 from methods.dsin.quantiser import Centres

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.recipe import Training
 from bench.train import loop
 from bench.train.batches import take
 from bench.train.loop import Job, Trainer
 from bench.train.schedule import Schedule
 from bench.train.validation import default_sets, validation_losses
+from bench.training import Training
 from methods.layers.autoencoder import Autoencoder, Config
 
 CONFIG = Config(widths=(6, 8, 8), latent=8, rates=1, hyper=4, hyper_width=6, common=4)

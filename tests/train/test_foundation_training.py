@@ -10,9 +10,9 @@ import torch
 from bench import recipe
 from bench.digests import digest_of
 from bench.errors import BenchError
-from bench.recipe import Training
 from bench.train import session
 from bench.train.schedule import Schedule
+from bench.training import Training
 from methods.foundation.choose import choose
 from methods.foundation.options import foundation_options
 from methods.synth_ldm.foundation import SynthLDM

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from bench.errors import BenchError
 from bench.metrics import score_pairs
-from bench.recipe import Training
 from bench.train.loss import item_losses, losses_of
+from bench.training import Training
 
 SMOOTH = nn.functional.interpolate(
     torch.rand(2, 3, 9, 17, generator=torch.Generator().manual_seed(0)), (128, 256), mode="bilinear"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 import bench
 from bench import recipe
 from bench.cli.main import main
+from bench.errors import BenchError
 from bench.train import loop, session
 
 
@@ -71,6 +75,23 @@ def test_unfinished_weights_are_published_and_gone_on_with(
     assert session.train(target, folder, tmp_path / "second", "cpu", None, True, rows.append, steps=6)
     assert [row["step"] for row in rows] == [2, 4, 6]
     assert recipe.steps_taken(tmp_path / "second" / "log.csv") == 6
+
+
+def test_a_variant_starts_from_the_finished_weights_of_another(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = session.find_target("balle2017", None, "small", None)
+    target = replace(other, recipe=tmp_path / "recipe.toml")
+    how = replace(recipe.training(other.recipe, "base", "small"), start="base")
+    monkeypatch.setattr(recipe, "training", lambda *named: how)
+    assert not session.train(target, folder, tmp_path / "first", "cpu", 1e-9, False, lambda row: None)
+    began, held = load_file(tmp_path / "first" / target.shipped.name), load_file(other.shipped)
+    learned = [name for name in held if held[name].is_floating_point()]
+    assert all(torch.equal(began[name], held[name]) for name in learned)
+    assert recipe.steps_taken(tmp_path / "first" / "log.csv") is None
+    monkeypatch.setattr(recipe, "unfinished", lambda *named: (4, 12000))
+    with pytest.raises(BenchError, match="not fully trained yet"):
+        session.train(target, folder, tmp_path / "second", "cpu", None, False, lambda row: None)
 
 
 def test_one_of_method_and_queue(capsys: pytest.CaptureFixture[str]) -> None:

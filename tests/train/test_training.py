@@ -14,12 +14,12 @@ import torch
 
 from bench import recipe
 from bench.errors import BenchError
-from bench.recipe import Training
 from bench.train import loop, session
 from bench.train.batches import draw
 from bench.train.loop import Job, Trainer
 from bench.train.loss import item_losses
 from bench.train.optim import Muon, orthogonalised
+from bench.training import Training
 from methods.layers.autoencoder import Autoencoder, Config
 
 CONFIG = Config(widths=(6, 8, 8), latent=8, rates=2, hyper=4, hyper_width=6, common=4)
