@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import warnings
 from pathlib import Path
@@ -12,6 +11,7 @@ import lpips
 import torch
 from torch import Tensor, nn
 
+from bench.digests import digest_of
 from bench.errors import BenchError
 from bench.metrics import weights
 from bench.metrics.backbones import features_state, fill, pretrained_free, read_state
@@ -126,7 +126,7 @@ def _build(net: str, path: Path) -> nn.Module:
 def _heads(net: str) -> dict[str, Tensor]:
     """The linear heads that ship inside the lpips package; it loads them unchecked itself, so they are checked here."""
     path = Path(inspect.getfile(lpips)).parent / "weights" / "v0.1" / f"{net}.pth"
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "nothing"
+    digest = digest_of(path) if path.is_file() else "nothing"
     if digest != _HEADS[net]:
         raise BenchError(f"{path} is not the v0.1 head of LPIPS ({digest}); reinstall the package lpips.")
     return read_state(path)

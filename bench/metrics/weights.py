@@ -6,7 +6,6 @@ package brings. Nothing here downloads; ``bench fetch`` does.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import sys
@@ -16,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from bench.digests import digest_of
 from bench.errors import BenchError, MissingWeights, UnknownName
 
 if sys.version_info >= (3, 11):
@@ -227,11 +227,7 @@ def check(path: Path, file: WeightsFile, name: str) -> None:
 @lru_cache(maxsize=64)
 def sha256(path: Path, mtime_ns: int, size: int) -> str:
     """Return the hex digest of a file; time and size are there so that a changed file is read again."""
-    with path.open("rb") as stream:
-        digest = hashlib.sha256()
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+    return digest_of(path)
 
 
 def digest(name: str) -> str:

@@ -6,12 +6,9 @@ WACV 2023, arXiv 2207.08489, section 3.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from compressai.layers import GDN
 from torch import Tensor, nn
@@ -19,8 +16,8 @@ from torch import Tensor, nn
 from methods.atn.attention import CrossAttention
 from methods.layers.autoencoder import COMMON_NOISE, Gains
 from methods.layers.fusion import fusion
-from methods.layers.latent_coder import LatentCoder, make_tables, read_tables
-from methods.layers.network import Network, Sizes
+from methods.layers.network import Sizes
+from methods.layers.prior_network import PriorNetwork
 from methods.layers.priors import FactorizedPrior
 from methods.layers.transforms import STACK, Stack, analysis, synthesis
 
@@ -78,7 +75,7 @@ class Side(NamedTuple):
     common: Tensor
 
 
-class ATN(Network):
+class ATN(PriorNetwork):
     """Three analysis transforms, and two decoders in lockstep."""
 
     multiple = 16
@@ -158,14 +155,6 @@ class ATN(Network):
             out["bits_y"] = self.own_prior.latent.continuous_bits(side.own)
             out["bits_common"] = self.common_prior.latent.continuous_bits(side.common)
         return out
-
-    def tables(self) -> dict[str, np.ndarray]:
-        """See :meth:`methods.layers.network.Network.tables`."""
-        return make_tables(self.prior)
-
-    def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> LatentCoder:
-        """See :meth:`methods.layers.network.Network.coder`."""
-        return LatentCoder(copy.deepcopy(self.prior).cpu().double(), read_tables(arrays, self.prior), rate)
 
 
 def unit(features: Tensor) -> Tensor:

@@ -5,11 +5,9 @@ Yang and Mandt, "Lossy image compression with conditional diffusion models", Neu
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
 from bench.training import Training
@@ -17,8 +15,8 @@ from methods.layers import diffusion_loss
 from methods.layers.compressor import WIDTHS, Compressor
 from methods.layers.diffusion import Process
 from methods.layers.diffusion_network import DiffusionNetwork
-from methods.layers.latent_coder import LatentCoder, make_tables, read_tables
 from methods.layers.network import Sizes
+from methods.layers.priors import HyperPrior
 from methods.layers.unet import WIDTHS as SCALES
 from methods.layers.unet import UNet
 
@@ -57,6 +55,11 @@ class CDC(DiffusionNetwork):
         self.process = PROCESSES[config.target]
         self.denoise_fn = UNet((config.finest, *config.widths[:-1]), config.scales)
         self.context_fn = Compressor(config.finest, config.widths)
+
+    @property
+    def prior(self) -> HyperPrior:  # type: ignore[override]
+        """The compressor's."""
+        return self.context_fn.prior
 
     def analyse(self, x: Tensor, rate: Tensor) -> Tensor:
         """Latent ``(N, M, H/16, W/16)`` of pictures in [0, 1]; the rate point has weights of its own."""
@@ -98,12 +101,3 @@ class CDC(DiffusionNetwork):
     ) -> dict[str, Tensor]:
         """See :func:`methods.layers.diffusion_loss.published`."""
         return diffusion_loss.published(out, x, lambdas, how)
-
-    def tables(self) -> dict[str, np.ndarray]:
-        """See :meth:`methods.layers.network.Network.tables`."""
-        return make_tables(self.context_fn.prior)
-
-    def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> LatentCoder:
-        """See :meth:`methods.layers.network.Network.coder`."""
-        prior = self.context_fn.prior
-        return LatentCoder(copy.deepcopy(prior).cpu().double(), read_tables(arrays, prior), rate)

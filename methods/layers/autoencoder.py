@@ -6,17 +6,14 @@ information", DCC 2022, section 3.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from methods.layers.fusion import fusion
-from methods.layers.latent_coder import LatentCoder, make_tables, read_tables
-from methods.layers.network import Network, Sizes
+from methods.layers.network import Sizes
+from methods.layers.prior_network import PriorNetwork
 from methods.layers.priors import FactorizedPrior, HyperPrior
 from methods.layers.transforms import STACK, Stack, analysis, synthesis
 
@@ -87,7 +84,7 @@ class Gains(nn.Module):
         return self.log[rate].exp()[:, :, None, None]
 
 
-class Autoencoder(Network):
+class Autoencoder(PriorNetwork):
     """Analysis, prior and synthesis, with or without common information from a side view."""
 
     training_only = ("own_a.", "own_s.", "own_prior.", "common_prior.")
@@ -163,11 +160,3 @@ class Autoencoder(Network):
             )
             out["bits_common"] = self.common_prior.latent.continuous_bits(common)
         return out
-
-    def tables(self) -> dict[str, np.ndarray]:
-        """See :meth:`methods.layers.network.Network.tables`."""
-        return make_tables(self.prior)
-
-    def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> LatentCoder:
-        """See :meth:`methods.layers.network.Network.coder`."""
-        return LatentCoder(copy.deepcopy(self.prior).cpu().double(), read_tables(arrays, self.prior), rate)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from methods.layers.diffusion import Process, Step, add_noise, ddim
-from methods.layers.network import Network
+from methods.layers.prior_network import PriorNetwork
 
 Estimate = Callable[[Tensor, Tensor, Tensor, Any], tuple[Tensor, Tensor]]
 
@@ -18,7 +18,7 @@ SNR_LIMIT = 5.0
 """Largest weight of an error of the picture: min-SNR of Hang et al., ICCV 2023, as CDC's x release has it."""
 
 
-class DiffusionNetwork(Network):
+class DiffusionNetwork(PriorNetwork):
     """Analysis, entropy model, and a denoiser that a decoded latent conditions.
 
     Pictures are in [0, 1] outside and in [−1, 1] inside.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +13,6 @@ from methods.layers import diffusion_loss
 from methods.layers.autoencoder import COMMON_NOISE, Gains
 from methods.layers.diffusion import Process
 from methods.layers.diffusion_network import DiffusionNetwork
-from methods.layers.latent_coder import LatentCoder, make_tables, read_tables
 from methods.layers.network import Sizes
 from methods.layers.priors import HyperPrior
 from methods.layers.small_diffusion import FoldedUNet, Pyramid, SideLevels
@@ -142,11 +139,3 @@ class SmallDiffusion(DiffusionNetwork):
     ) -> dict[str, Tensor]:
         """See :func:`methods.layers.diffusion_loss.small`."""
         return diffusion_loss.small(out, x, lambdas, how, self.config.error)
-
-    def tables(self) -> dict[str, np.ndarray]:
-        """See :meth:`methods.layers.network.Network.tables`."""
-        return make_tables(self.prior)
-
-    def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> LatentCoder:
-        """See :meth:`methods.layers.network.Network.coder`."""
-        return LatentCoder(copy.deepcopy(self.prior).cpu().double(), read_tables(arrays, self.prior), rate)

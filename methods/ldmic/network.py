@@ -5,17 +5,14 @@ Zhang, Shao, Zhang, "LDMIC: Learning-based distributed multi-view image coding",
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from methods.layers.autoencoder import Gains
-from methods.layers.latent_coder import make_tables, read_tables
-from methods.layers.network import Network, Sizes
+from methods.layers.network import Sizes
+from methods.layers.prior_network import PriorNetwork
 from methods.layers.transforms import STACK, Stack, analysis, synthesis
 from methods.ldmic.coder import ContextCoder
 from methods.ldmic.context import ContextPrior
@@ -56,11 +53,13 @@ class Config(Sizes):
     stack: Stack = STACK
 
 
-class LDMIC(Network):
+class LDMIC(PriorNetwork):
     """LDMIC and LDMIC-Fast. Modules are called as in the authors' checkpoints.
 
     Both views pass the same encoder and the same decoder; the side view's latent is neither quantised nor coded.
     """
+
+    coder_type = ContextCoder
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -125,11 +124,3 @@ class LDMIC(Network):
             latent = latent * self.gain(rate)
         known, bits = self.prior(latent.float())
         return {"recon": self.synthesise(known, rate, side), "bits": bits}
-
-    def tables(self) -> dict[str, np.ndarray]:
-        """See :meth:`methods.layers.network.Network.tables`."""
-        return make_tables(self.prior)
-
-    def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> ContextCoder:
-        """See :meth:`methods.layers.network.Network.coder`."""
-        return ContextCoder(copy.deepcopy(self.prior).cpu().double(), read_tables(arrays, self.prior), rate)

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,8 +20,8 @@ from methods.foundation.sampling import Draws, Predict, indices, sample
 from methods.foundation.schedule import schedule_of
 from methods.foundation.text import SideText
 from methods.layers.autoencoder import Gains
-from methods.layers.latent_coder import LatentCoder, make_tables, read_tables
 from methods.layers.network import Network, Sizes
+from methods.layers.prior_network import PriorNetwork
 from methods.layers.priors import HyperPrior
 from methods.spdic.transforms import PublishedJoin, PublishedSide, SmallJoin, SmallSide, encoder
 
@@ -64,7 +63,7 @@ class Side(NamedTuple):
     text: Tensor
 
 
-class SPDIC(Network):
+class SPDIC(PriorNetwork):
     """SPDIC. Pictures are in [0, 1] outside and in [−1, 1] inside."""
 
     def __init__(self, config: Config) -> None:
@@ -184,11 +183,3 @@ class SPDIC(Network):
         time = torch.randint(self.schedule.length, (len(x),), device=x.device)
         start = self.schedule.noisy(compact, torch.randn_like(compact), time)
         return {"recon": self.picture(self.correction(latent, side.text, start, time), side), "bits": bits}
-
-    def tables(self) -> dict[str, np.ndarray]:
-        """See :meth:`methods.layers.network.Network.tables`."""
-        return make_tables(self.prior)
-
-    def coder(self, arrays: Mapping[str, np.ndarray], rate: int) -> LatentCoder:
-        """See :meth:`methods.layers.network.Network.coder`."""
-        return LatentCoder(copy.deepcopy(self.prior).cpu().double(), read_tables(arrays, self.prior), rate)
