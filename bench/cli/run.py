@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.cli.run_output import show_missing, show_plan, show_table
+from bench.cli.run_progress import UnitProgress
 from bench.cli.sweep import parse as parse_sweep
 from bench.cli.sweep import run_sweep
 from bench.errors import BenchError
@@ -16,10 +17,6 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from bench.run.execute import Outcome
     from bench.run.plan import Plan, Request
-
-COLUMNS = ("psnr", "ms_ssim_db", "lpips_squeeze")
-FOLDED = ("skipped", "no-data", "not-installed")
-"""Statuses that many units share for one reason; they take one line together."""
 
 
 def _names(_: Any, __: Any, value: str | None) -> tuple[str, ...]:
@@ -156,10 +153,10 @@ def _run(request: Request, engine: str) -> tuple[int, list[Outcome], Plan]:
     from bench.run.plan import make_plan
 
     plan = make_plan(request)
-    _show_plan(plan)
+    show_plan(plan)
     outcomes, whole = _work(plan, engine)
-    _show_table(outcomes)
-    _show_missing(plan)
+    show_table(outcomes)
+    show_missing(plan)
     if not whole:
         left = sum(outcome.status not in ("ok", "cached") for outcome in outcomes)
         click.echo(f"Interrupted: {len(outcomes) - left} of {len(plan.units)} units are whole; "
@@ -174,19 +171,6 @@ def _code(outcomes: list[Outcome]) -> int:
 
     statuses = {outcome.status for outcome in outcomes}
     return 1 if statuses & set(FAULTS) or not statuses & {*DONE, "skipped"} else 0
-
-
-def _show_plan(plan: Plan) -> None:
-    counts = plan.counts()
-    pairs = plan.pairs
-    where = f"{pairs.dataset}:{pairs.subset}, {len(pairs)} pairs" if pairs is not None else plan.request.dataset
-    if pairs is not None and pairs.partial:
-        where += " (partial: not ranked)"
-    other = sum(counts.values()) - sum(counts[state] for state in ("cached", "score", "code"))
-    parts = [f"{len(plan.units)} units", f"{counts['cached']} cached", f"{counts['code'] + counts['score']} to do"]
-    parts += [f"{counts['score']} of them only to score"] if counts["score"] else []
-    parts += [f"{other} not possible here"] if other else []
-    click.echo(f"Plan: {where}: {', '.join(parts)}. Store: {plan.request.out}")
 
 
 def _work(plan: Plan, engine: str) -> tuple[list[Outcome], bool]:
@@ -205,96 +189,10 @@ def _work(plan: Plan, engine: str) -> tuple[list[Outcome], bool]:
     check_before(plan)
     record_absent(plan)
     try:
-        with _Progress(plan) as watcher:
+        with UnitProgress(plan) as watcher:
             for outcome in execute(plan, device, watcher, coding):
                 outcomes.append(outcome)
     except KeyboardInterrupt:
         return outcomes, False
     place = {unit.key: index for index, unit in enumerate(plan.units)}
     return sorted(outcomes, key=lambda outcome: place[outcome.unit.key]), True
-
-
-class _Progress:
-    """A progress bar on stderr with item counts and the time left."""
-
-    def __init__(self, plan: Plan) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        from bench.run.execute import work_size
-
-        self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("items"),
-            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True),
-        )  # fmt: skip
-        self.task = self.bar.add_task("", total=work_size(plan))
-
-    def __enter__(self) -> _Progress:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
-
-    def step(self, text: str) -> None:
-        """A stage of a unit begins."""
-        self.bar.update(self.task, description=text)
-
-    def advance(self, items: int) -> None:
-        """Items are done."""
-        self.bar.advance(self.task, items)
-
-
-def _show_table(outcomes: list[Outcome]) -> None:
-    """One line a unit: status, rate, a few metrics, or the reason."""
-    if not outcomes:
-        return
-    width = max((len(outcome.unit.label) for outcome in outcomes if outcome.status not in FOLDED), default=4)
-    click.echo(f"{'unit':<{width}}  {'status':<13} {'bpp':>7}" + "".join(f" {name:>13}" for name in COLUMNS))
-    number: Callable[[Any], str] = lambda value: "–" if value is None else f"{value:.4f}"  # noqa: E731
-    folded: dict[tuple[str, str], int] = {}
-    for outcome in outcomes:
-        head = f"{outcome.unit.label:<{width}}  {outcome.status:<13}"
-        if outcome.status in ("ok", "cached"):
-            cells = "".join(f" {number(outcome.summary.get(name)):>13}" for name in COLUMNS)
-            click.echo(f"{head} {number(outcome.summary.get('bpp')):>7}{cells}")
-        elif outcome.status in FOLDED:
-            folded[outcome.status, outcome.reason] = folded.get((outcome.status, outcome.reason), 0) + 1
-        else:
-            click.echo(f"{head} {outcome.reason}")
-    for (status, reason), count in folded.items():
-        click.echo(f"{count} units {status}: {reason}")
-    for (name, status, reason), labels in sorted(_odd_metrics(outcomes).items()):
-        where = labels[0] + (f" and {len(labels) - 1} more" if len(labels) > 1 else "")
-        click.echo(f"metric {name}: {status} in {where}: {reason}")
-
-
-def _odd_metrics(outcomes: list[Outcome]) -> dict[tuple[str, str, str], list[str]]:
-    """Metrics without a value for another reason than missing weights, with the units they lack it in."""
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for outcome in outcomes:
-        for name, entry in outcome.metrics.items():
-            if entry["status"] not in ("ok", "no-weights"):
-                found.setdefault((name, entry["status"], entry.get("reason", "")), []).append(outcome.unit.label)
-    return found
-
-
-def _show_missing(plan: Plan) -> None:
-    """The closing line: what `bench fetch` would get, with sizes."""
-    from bench.metrics import weights
-    from bench.run.done import missing_weights
-
-    labelled = bool(getattr(plan.pairs, "labelled", False))
-    needed = dict.fromkeys(need for name in plan.metrics for need in missing_weights(name, labelled))
-    if needed:
-        sizes = ", ".join(f"{name} {weights.megabytes(weights.get(name).size)}" for name in needed)
-        click.echo(
-            f"Without weights: {sizes}. `{weights.fetching(list(needed))}` gets them; run the same command again then."
-        )
