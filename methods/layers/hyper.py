@@ -60,39 +60,28 @@ def small(latent: int, width: int, hyper: int) -> tuple[nn.Sequential, nn.Sequen
     return down, up
 
 
-def joint(latent: int, hyper: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """Transforms of Minnen et al. (NeurIPS 2018); the synthesis gives features of ``2·latent`` channels."""
+def means(latent: int, hyper: int, wider: tuple[int, int], slope: float) -> tuple[nn.Sequential, nn.Sequential]:
+    """Means and scales with kernels of 3 and 5, as published; the synthesis gives ``2·latent`` channels.
+
+    Args:
+        latent: Channels M of the latent.
+        hyper: Channels N of the hyper-latent.
+        wider: Channels of the synthesis: M and 1.5·M in Minnen et al. (NeurIPS 2018), N and N in CDC.
+        slope: Slope below zero: 0.01 and 0.2.
+    """
+    first, second = wider
     down = nn.Sequential(
         nn.Conv2d(latent, hyper, 3, 1, 1),
-        nn.LeakyReLU(),
+        nn.LeakyReLU(slope),
         nn.Conv2d(hyper, hyper, 5, 2, 2),
-        nn.LeakyReLU(),
+        nn.LeakyReLU(slope),
         nn.Conv2d(hyper, hyper, 5, 2, 2),
     )
     up = nn.Sequential(
-        nn.ConvTranspose2d(hyper, latent, 5, 2, 2, 1),
-        nn.LeakyReLU(),
-        nn.ConvTranspose2d(latent, latent * 3 // 2, 5, 2, 2, 1),
-        nn.LeakyReLU(),
-        nn.Conv2d(latent * 3 // 2, 2 * latent, 3, 1, 1),
-    )
-    return down, up
-
-
-def cdc(latent: int, hyper: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """Transforms of CDC's compressor (Yang and Mandt, NeurIPS 2023); the synthesis gives ``2·latent`` channels."""
-    down = nn.Sequential(
-        nn.Conv2d(latent, hyper, 3, 1, 1),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(hyper, hyper, 5, 2, 2),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(hyper, hyper, 5, 2, 2),
-    )
-    up = nn.Sequential(
-        nn.ConvTranspose2d(hyper, hyper, 5, 2, 2, 1),
-        nn.LeakyReLU(0.2),
-        nn.ConvTranspose2d(hyper, hyper, 5, 2, 2, 1),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(hyper, 2 * latent, 3, 1, 1),
+        nn.ConvTranspose2d(hyper, first, 5, 2, 2, 1),
+        nn.LeakyReLU(slope),
+        nn.ConvTranspose2d(first, second, 5, 2, 2, 1),
+        nn.LeakyReLU(slope),
+        nn.Conv2d(second, 2 * latent, 3, 1, 1),
     )
     return down, up

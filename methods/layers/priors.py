@@ -66,9 +66,9 @@ class HyperPrior(nn.Module):
         if form == "small":
             self.down, self.up = hyper.small(channels, width, hyper_channels)
         elif form == "joint":
-            self.down, self.up = hyper.joint(channels, hyper_channels)
+            self.down, self.up = hyper.means(channels, hyper_channels, (channels, channels * 3 // 2), 0.01)
         elif form == "cdc":
-            self.down, self.up = hyper.cdc(channels, hyper_channels)
+            self.down, self.up = hyper.means(channels, hyper_channels, (hyper_channels, hyper_channels), 0.2)
         else:
             self.down, self.up = hyper.published(channels, hyper_channels, ndic=form == "ndic")
         self.latent = RateBottleneck(hyper_channels, rates, filters, form != "ndic", self.noise)
