@@ -57,9 +57,9 @@ class Captioner:
 
 
 def content(picture: Tensor) -> str:
-    """Key of a picture's content: sha256 of its shape and bytes, uint8 ``(3, H, W)``."""
+    """Key of a picture's content: sha256 of its shape and bytes, ``(3, H, W)`` of any type."""
     shape = ",".join(map(str, picture.shape)).encode()
-    return hashlib.sha256(shape + b":" + picture.contiguous().numpy().tobytes()).hexdigest()
+    return hashlib.sha256(shape + b":" + picture.cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
 class CaptionCache:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.training import Training
+from methods.foundation.captions import content
 from methods.foundation.parts import Untrained
 from methods.foundation.schedule import schedule_of
 from methods.foundation.text import SideText
@@ -57,6 +58,8 @@ class Config(Sizes):
         above: Its small form.
         weight: Weight of the rate in the loss; it trains the entropy model alone, since indices pass no gradient.
         silence: Share of items trained without text.
+        remember: Keep the latents of training's pictures in memory: most of a step, where few pictures come often. Of
+            use without changes of colour alone, which make each picture a new one.
         rates: Rate points that one set of weights covers.
     """
 
@@ -79,6 +82,7 @@ class Config(Sizes):
     dropout: float = 0.1
     above: bool = False
     silence: float = 0.1
+    remember: bool = False
     alignment: float = 0.1
     words: tuple[str, ...] = ()
 
@@ -122,6 +126,7 @@ class MDIC(Network):
         self._vae: list[Any] = []
         self._states: Tensor | None = None
         self._hidden: list[tuple[int, Tensor] | None] = []
+        self._met: dict[str, Tensor] = {}
 
     def _quantiser(self, codes: int) -> VectorQuantiser:
         config = self.config
@@ -154,6 +159,16 @@ class MDIC(Network):
         vae = self.vae
         mode = vae.encode((2 * picture - 1).to(vae.dtype)).latent_dist.mode()
         return (mode * vae.config.scaling_factor).to(picture.dtype)
+
+    def remembered(self, pictures: Tensor) -> Tensor:
+        """:meth:`latent`, of each picture by itself and once; so a run that was cut finds the same."""
+        found = []
+        for picture in pictures:
+            key = content(picture)
+            if key not in self._met:
+                self._met[key] = self.latent(picture[None])
+            found.append(self._met[key])
+        return torch.cat(found)
 
     def analyse(self, x: Tensor, rate: Tensor) -> Tensor:
         """Compact unit vectors ``(N, d, h, w)`` of pictures at one rate point, which the coder turns into indices."""
@@ -199,7 +214,8 @@ class MDIC(Network):
             ``error`` ``(N,)`` of the U-Net's estimate, ``bits`` ``(N,)``, and ``hidden``, the loss of the hidden words.
         """
         assert self._states is not None, "training calls meet() before each step"
-        both = self.latent(torch.cat([x, y])).float()
+        latent = self.remembered if self.config.remember else self.latent
+        both = latent(torch.cat([x, y])).float()
         clean, other = both.chunk(2)
         features = self.align_y(other, 0)
         side = Side(features, self.vq_y(features)[0], self._states.to(x.device))

@@ -200,3 +200,11 @@ def test_text_and_guidance_reach_the_picture() -> None:
     assert len({tuple(p.flatten().tolist()) for p in pictures}) == 3
     with pytest.raises(BenchError, match="one seed an item"):
         codec.decode(codec.encode(y), y)
+
+
+def test_a_remembered_latent_is_the_pictures_own(network: MDIC, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    first = network.remembered(pictures)
+    assert torch.equal(first[2:], network.latent(pictures[2:]))
+    monkeypatch.setattr(network, "latent", None)
+    assert torch.equal(network.remembered(pictures.flip(0)), first.flip(0))
