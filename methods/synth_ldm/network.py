@@ -1,4 +1,4 @@
-"""The foundation as it is trained: three stages, one after the other, each with a loss of its own.
+"""The foundation as it is trained: stages, one after the other, each with a loss of its own.
 
 Rombach et al., CVPR 2022: an autoencoder with a weakly regularised latent (section 3.1) and a text-conditional U-Net on
 it (section 3.2 and 3.3), here estimating v (Salimans and Ho, ICLR 2022, appendix D). Li et al., ICML 2022: a captioner
@@ -19,7 +19,7 @@ from methods.foundation.captions import fit
 from methods.foundation.parts import Untrained
 from methods.foundation.schedule import schedule_of
 
-STAGES = ("vae", "captioner", "unet")
+STAGES = ("vae", "captioner", "unet", "captioner")
 
 
 class SynthLDMNetwork(nn.Module):
