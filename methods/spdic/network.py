@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from bench.training import Training
 from methods.foundation.parts import Untrained
 from methods.foundation.sampling import Draws, Predict, indices, sample
 from methods.foundation.schedule import schedule_of
@@ -86,6 +87,7 @@ class SPDIC(PriorNetwork):
         if config.rates > 1:
             self.gain = Gains(config.rates, latent, span=8.0)
             self.inverse_gain = Gains(config.rates, latent, span=1 / 8.0)
+        self.alone = False
         self.text: SideText | None = None
         self._states: Tensor | None = None
 
@@ -159,6 +161,14 @@ class SPDIC(PriorNetwork):
         how = {"start": "noised-z", "noise": 0.0, "steps": 1}
         return self.picture(self.corrected(self.plain(latent, rate), side.text, how, None), side)
 
+    def phase(self, progress: float, how: Training) -> None:
+        """Told by training how far it is, from 0 to 1: at first the side view's features are left out.
+
+        From scratch the decoder learns to paint ``y`` before the latent says anything, and a latent that rounds to 0
+        everywhere then stays so at every rate.
+        """
+        self.alone = progress < how.alone
+
     def meet(self, whole: Sequence[Tensor], captions: Sequence[str | None]) -> None:
         """Take the step's side views as stored; their text is what the decoder's captioner says."""
         assert self.text is not None
@@ -179,6 +189,8 @@ class SPDIC(PriorNetwork):
         known, bits = self.prior(self.analyse(x, rate).float())
         latent = self.plain(known, rate)
         side = self.side(y, self._states.to(x.device))
+        if self.alone:
+            side = side._replace(features=[torch.zeros_like(feature) for feature in side.features])
         compact = self.compact(latent).float()
         time = torch.randint(self.schedule.length, (len(x),), device=x.device)
         start = self.schedule.noisy(compact, torch.randn_like(compact), time)
