@@ -10,6 +10,7 @@ import torch
 import bench
 from bench.errors import BenchError
 from bench.registry import methods
+from bench.training import Training
 from methods.foundation.parts import Untrained
 from methods.foundation.text import SideText
 from methods.spdic.codec import SPDICCodec
@@ -95,6 +96,22 @@ def test_a_step_trains_all_but_the_first_convolution() -> None:
     (out["recon"].square().mean() + out["bits"].mean()).backward()
     idle = {name for name, p in model.named_parameters() if p.grad is None and not name.endswith("quantiles")}
     assert idle == {"unet.conv_in.weight", "unet.conv_in.bias"}
+
+
+def test_at_first_training_leaves_the_side_view_out() -> None:
+    model = SPDICCodec.build(bench.codec_info("spdic")).train()
+    assert isinstance(model, SPDIC)
+    how = Training(batch=1, steps=10, alone=0.2)
+    model.text = SideText(Untrained("synth-ldm"), mode="none")
+    x, y = views(6) / 255, views(6).flip(3) / 255
+    made = {}
+    for progress in (0.1, 0.2):
+        model.phase(progress, how)
+        model.meet(list(views(6)), [None] * 6)
+        for name, side in (("y", y), ("other", x)):
+            torch.manual_seed(0)
+            made[name] = model(x, side, torch.arange(6))["recon"]
+        assert torch.equal(made["y"], made["other"]) == (progress < 0.2)
 
 
 def test_random_weights_are_the_same_in_every_codec_and_marked() -> None:
