@@ -17,6 +17,7 @@ from bench.errors import BenchError
 from bench.registry import import_target, methods
 from bench.run import plan
 from bench.run.plan import make_plan
+from bench.training import Training
 from methods.cdc.network import CDC
 from methods.cdc.network import Config as CDCConfig
 from methods.dicm.network import DICM
@@ -97,7 +98,7 @@ def test_every_parameter_learns(name: str) -> None:
     x = pictures(8, 64, 64).float() / 255
     out = made(x, x.flip(3), torch.arange(8))
     assert out["recon"].shape == x.shape and out["bits"].shape == out["error"].shape == (8,)
-    how = replace(recipe.Training(8, 1), perceptual="lpips_squeeze", perceptual_weight=0.5)
+    how = replace(Training(8, 1), perceptual="lpips_squeeze", perceptual_weight=0.5)
     out["perceptual"] = (out["recon"] - x).abs().flatten(1).mean(1)
     losses = made.item_losses(out, x, x, torch.full((8,), 1e-3), how)
     losses["loss"].mean().backward()
@@ -115,7 +116,7 @@ def test_published_networks_learn_everywhere(kind: type[CDC], target: str) -> No
                 value *= 400
     x = pictures(2, 64, 64).float() / 255
     out = made(x, x.flip(3), torch.zeros(2, dtype=torch.long))
-    how = replace(recipe.Training(2, 1), perceptual="lpips_vgg", perceptual_weight=0.5, scale=1.0)
+    how = replace(Training(2, 1), perceptual="lpips_vgg", perceptual_weight=0.5, scale=1.0)
     for key in [key for key in out if key.startswith("recon")]:
         out[key.replace("recon", "perceptual")] = (out[key] - 0.5).square().flatten(1).mean(1)
     made.item_losses(out, x, x, torch.ones(2), how)["loss"].mean().backward()
@@ -218,7 +219,7 @@ def test_the_store_keeps_what_came_first_within_its_limit() -> None:
 
 def test_published_loss_is_that_of_its_formula() -> None:
     x = torch.full((2, 3, 4, 4), 0.5)
-    how = replace(recipe.Training(2, 1), perceptual="lpips_vgg", perceptual_weight=0.9, scale=10.0)
+    how = replace(Training(2, 1), perceptual="lpips_vgg", perceptual_weight=0.9, scale=10.0)
     out = {"bits": torch.tensor([32.0, 16.0]), "error": torch.tensor([0.2, 0.4]), "recon": x + 0.1}
     out["perceptual"] = torch.tensor([0.3, 0.1])
     lambdas = torch.tensor([0.5, 2.0])
@@ -233,13 +234,26 @@ def test_published_loss_is_that_of_its_formula() -> None:
 
 def test_small_loss_is_that_of_its_formula() -> None:
     x = torch.full((2, 3, 4, 4), 0.5)
-    how = replace(recipe.Training(2, 1), perceptual="lpips_squeeze", perceptual_weight=0.03, scale=100.0)
+    how = replace(Training(2, 1), perceptual="lpips_squeeze", perceptual_weight=0.03, scale=100.0)
     out = {"bits": torch.tensor([32.0, 16.0]), "error": torch.tensor([0.2, 0.4]), "anchor": x + 0.1}
     out["perceptual"] = torch.tensor([0.3, 0.1])
     lambdas = torch.tensor([0.25, 1.0])
     found = diffusion_loss.small(out, x, lambdas, how, 0.1)
     plain = [25 * (0.01 + 0.02 + 0.009) + 2, 100 * (0.01 + 0.04 + 0.003) + 1]
     assert found["loss"].tolist() == pytest.approx([plain[0] * 2 / 1.5, plain[1] / 1.5])
+
+
+def test_at_first_training_leaves_the_side_view_out() -> None:
+    model = import_target(methods.get("dicm").target).build(bench.codec_info("dicm")).train()
+    how = Training(batch=8, steps=10, alone=0.2)
+    x, y = torch.rand(2, 8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    for progress in (0.1, 0.2):
+        model.phase(progress, how)
+        made = []
+        for side in (x, y):
+            torch.manual_seed(0)
+            made.append(model(x, side, torch.arange(8))["anchor"])
+        assert torch.equal(*made) == (progress < 0.2)
 
 
 def test_recipes_train(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import recipe
 from bench.errors import MissingWeights
 from bench.metrics.perceptual import load
 from bench.train.loss import add_perceptual, item_losses
 from bench.train.perceptual import Perceptual, make
 from bench.train.schedule import Schedule
+from bench.training import Training
 
-HOW = recipe.Training(batch=2, steps=10, perceptual="lpips_squeeze", perceptual_weight=0.25)
+HOW = Training(batch=2, steps=10, perceptual="lpips_squeeze", perceptual_weight=0.25)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_loss_mixes_it_with_the_distortion() -> None:
 
 
 def test_none_is_made_where_the_recipe_has_none(own_folders: Path) -> None:
-    assert make(recipe.Training(batch=2, steps=1), "cpu") is None
+    assert make(Training(batch=2, steps=1), "cpu") is None
     with pytest.raises(MissingWeights, match="bench fetch squeezenet1_1"):
         make(HOW, "cpu")
 
