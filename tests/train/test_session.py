@@ -136,10 +136,11 @@ def test_the_queue_lists_what_has_no_weights(tmp_path: Path, monkeypatch: pytest
 
 def test_a_paper_model_starts_at_its_trained_neighbour(tmp_path: Path) -> None:
     target = session.find_target("ndic", "b18", "paper", "r3")
-    assert session._start(target, resume=False) is None
+    how = recipe.training(target.recipe, "b18", "paper")
+    assert session._start(target, how, resume=False) is None
     points = [bench.RatePoint(p.name, p.index, p.lmbda, {}, tmp_path / f"{p.name}") for p in target.info.rates]
     for name in ("r1", "r5", "r9"):
         (tmp_path / name).write_bytes(b"")
     object.__setattr__(target.info, "rates", tuple(points))
-    found = session._start(target, resume=False)
+    found = session._start(target, how, resume=False)
     assert found is not None and found.name in ("r1", "r5")
