@@ -27,7 +27,7 @@ class Config(Sizes):
     """Sizes of one ATN; the keys of a recipe's ``model`` table.
 
     Attributes:
-        widths: Channels of the hidden stages of the three analysis transforms, or of ``x``'s alone.
+        widths: Channels of the hidden stages of the three analysis transforms.
         latent: Channels of the latent, of the side view's own latent and of the common information.
         rates: Rate points that one set of weights covers; gain vectors exist where there is more than one.
         up: Channels of the three hidden stages of both decoders.
@@ -35,9 +35,7 @@ class Config(Sizes):
         heads: Attention heads.
         head_width: Width of one head.
         size: Height and width of the pictures.
-        stack: Kernel and stride of each convolution of the analysis transforms, or of ``x``'s alone.
-        side_widths: Channels of the hidden stages of ``y``'s two analysis transforms, where they differ.
-        side_stack: Kernel and stride of each of their convolutions, where they differ.
+        stack: Kernel and stride of each convolution of the analysis transforms.
         mixing: Blocks that mix latent and common information before the decoder; with 0 they are concatenated, as
             published.
         dropout: Dropout of the attention's output, in training.
@@ -58,8 +56,6 @@ class Config(Sizes):
     head_width: int
     size: tuple[int, int] = (128, 256)
     stack: Stack = STACK
-    side_widths: tuple[int, ...] = ()
-    side_stack: Stack = ()
     mixing: int = 0
     dropout: float = 0.0
     filters: tuple[int, ...] = (3, 3, 3, 3)
@@ -84,9 +80,7 @@ class ATN(PriorNetwork):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config, self.rates = config, config.rates
-        of_y = config.side_widths or config.widths, config.latent, config.side_stack or config.stack
-        self.g_a = analysis(config.widths, config.latent, config.stack)
-        self.own_a, self.common = analysis(*of_y), analysis(*of_y)
+        self.g_a, self.own_a, self.common = (analysis(config.widths, config.latent, config.stack) for _ in range(3))
         if config.mixing:
             self.mix = fusion(config.latent, config.latent, config.mixing)
         first, second, third = config.up

@@ -102,7 +102,7 @@ class Dsin(Network):
         self.centres = Centres(config.centres)
         self.context = ContextModel(config.context, len(config.centres), config.rates)
         self.sinet = SiNet(config.sinet, config.dilations, config.grid)
-        self.alone, self.slack = False, 0.0
+        self.slack = 0.0
         if config.rates > 1:
             self.gain = Gains(config.rates, config.latent, span=4.0)
             self.inverse_gain = Gains(config.rates, config.latent, span=1 / 4.0)
@@ -170,7 +170,7 @@ class Dsin(Network):
 
         With ``anneal`` the target falls linearly at the start: a new decoder would else learn to do without bits.
         """
-        self.alone = progress < how.alone
+        super().phase(progress, how)
         if self.config.anneal:
             self.slack = max(0.0, 1 - progress / self.config.anneal) * math.log2(len(self.config.centres))
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.coding import StreamDecoder, StreamEncoder
+from bench.training import Training
 
 
 class Coder(Protocol):
@@ -50,12 +51,14 @@ class Network(nn.Module, ABC):
         rates: Rate points that one set of weights covers.
         multiple: Height and width are padded to multiples of this before the analysis.
         stride: Picture rows to one latent row.
+        alone: Whether training leaves the side view out at present.
         training_only: Prefixes of parameters that coding ``x`` does not need; small weights files leave them out.
     """
 
     rates: int
     multiple: ClassVar[int] = 64
     stride: ClassVar[int] = 16
+    alone: bool = False
     training_only: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
@@ -85,6 +88,14 @@ class Network(nn.Module, ABC):
     def analyser(self) -> Network:
         """A copy of this network that :meth:`analyse` works on; large parts that it does not use may be left out."""
         return copy.deepcopy(self)
+
+    def phase(self, progress: float, how: Training) -> None:
+        """Told by training how far it is, from 0 to 1, before each step: at first a recipe may leave the side view out.
+
+        From scratch a decoder may learn to paint ``y`` before the latent says anything, and a latent that rounds to 0
+        everywhere then stays so at every rate.
+        """
+        self.alone = progress < how.alone
 
     def aux_loss(self) -> Tensor:
         """CompressAI's loss that moves the bottlenecks' quantiles onto the densities' tails and medians."""

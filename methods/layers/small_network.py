@@ -77,7 +77,7 @@ class SmallDiffusion(DiffusionNetwork):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config, self.rates = config, config.rates
-        self.process, self.alone = PROCESSES[config.target], False
+        self.process = PROCESSES[config.target]
         self.g_a = analysis(config.widths, config.latent, config.stack)
         self.prior = HyperPrior(config.latent, config.hyper, config.hyper_width, config.rates, "small", (3, 3, 3, 3))
         self.gain = Gains(config.rates, config.latent, span=8.0)
@@ -113,10 +113,6 @@ class SmallDiffusion(DiffusionNetwork):
         if self.process.clamp and not self.training:
             picture = picture.clamp(-1, 1)
         return picture, (noisy - kept**0.5 * picture) / (1 - kept) ** 0.5
-
-    def phase(self, progress: float, how: Training) -> None:
-        """Told by training how far it is, from 0 to 1: at first a side view is left out; see SPDIC."""
-        self.alone = progress < how.alone
 
     def forward(self, x: Tensor, y: Tensor, rate: Tensor) -> dict[str, Tensor]:
         """One training pass.

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench.training import Training
 from methods.foundation.parts import Untrained
 from methods.foundation.sampling import Draws, Predict, indices, sample
 from methods.foundation.schedule import schedule_of
@@ -87,7 +86,6 @@ class SPDIC(PriorNetwork):
         if config.rates > 1:
             self.gain = Gains(config.rates, latent, span=8.0)
             self.inverse_gain = Gains(config.rates, latent, span=1 / 8.0)
-        self.alone = False
         self.text: SideText | None = None
         self._states: Tensor | None = None
 
@@ -160,14 +158,6 @@ class SPDIC(PriorNetwork):
         """Picture of the correction without noise."""
         how = {"start": "noised-z", "noise": 0.0, "steps": 1}
         return self.picture(self.corrected(self.plain(latent, rate), side.text, how, None), side)
-
-    def phase(self, progress: float, how: Training) -> None:
-        """Told by training how far it is, from 0 to 1: at first the side view's features are left out.
-
-        From scratch the decoder learns to paint ``y`` before the latent says anything, and a latent that rounds to 0
-        everywhere then stays so at every rate.
-        """
-        self.alone = progress < how.alone
 
     def meet(self, whole: Sequence[Tensor], captions: Sequence[str | None]) -> None:
         """Take the step's side views as stored; their text is what the decoder's captioner says."""
