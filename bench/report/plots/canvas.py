@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bench.metrics.registry import METRICS
 from bench.report.board import Board, Entrant
 from bench.report.colours import DASHES, MARKERS, Look, look_of
@@ -66,6 +68,7 @@ def save(made: Figure, board: Board, what: str, stem: Path) -> list[Path]:
     """Write a figure as PNG and SVG, with the board in its title."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from PIL import Image
 
     mark = ", partial" if board.partial else ""
     title = f"{what} · {board.name}, N = {board.n}{mark}, {board.protocol}"
@@ -74,7 +77,10 @@ def save(made: Figure, board: Board, what: str, stem: Path) -> list[Path]:
     made.set_dpi(110)
     png, svg = io.BytesIO(), io.BytesIO()
     agg: Any = FigureCanvasAgg(made)
-    agg.print_png(png, metadata={"Software": None})
+    agg.draw()
+    pixels = Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")
+    # A palette is a quarter of the bytes, and these files are committed with each leaderboard.
+    pixels.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(png, "png", optimize=True)
     made.set_dpi(72)
     vector: Any = FigureCanvasSVG(made)
     vector.print_svg(svg, metadata={"Date": None})
