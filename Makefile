@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.10 python3 p
 VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.dic-bench-installed
-METHODS ?= ndic,balle2018,jpeg,webp,avif,copy-y
+METHODS ?= spdic,ndic,balle2018,jpeg,webp,avif,copy-y
 DATASET ?= synthdrive:test32
 REPORTS ?= runs/reports
 PYTEST_ARGS ?=
@@ -18,7 +18,7 @@ help: ## Show this list
 
 setup: $(STAMP) ## Create the environment in .venv and install everything into it
 
-demo: $(STAMP) ## Measure six codecs on the embedded stereo pairs; write leaderboard and plots
+demo: $(STAMP) ## Measure seven codecs on the embedded stereo pairs; write leaderboard and plots
 	$(PY) -m bench run --method $(METHODS) --dataset $(DATASET)
 	$(PY) -m bench report --out $(REPORTS)
 	@echo

@@ -57,6 +57,9 @@ class Training:
         crop: Rows and columns of a random crop, at the same place in x and y; along an axis on which the picture is
             not larger, all of it. Empty for whole pictures; schedules by epochs alone.
         alone: Share of the steps in which a network that can leaves the side view out.
+        spread: Weight of the spread between two draws of a decoder that draws noise, at the noise's full level; see
+            :func:`bench.train.loss.item_losses`. 0 for none.
+        spread_after: Share of the steps that pass before it.
         start: Variant of the same preset from whose finished weights training starts; empty to start from scratch.
     """
 
@@ -94,6 +97,8 @@ class Training:
     augment: str = "flip"
     crop: Sequence[int] = ()
     alone: float = 0.0
+    spread: float = 0.0
+    spread_after: float = 0.0
     start: str = ""
 
     @property

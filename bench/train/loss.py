@@ -11,6 +11,8 @@ from bench.errors import BenchError
 from bench.training import Training
 
 _TAPS = 7
+_TINY = 1e-9
+"""Keeps the gradient of a root finite where two draws are the same."""
 _SMALLEST = (_TAPS - 1) * 2**4 + 1
 """Rows and columns that MS-SSIM's five scales need."""
 
@@ -51,9 +53,15 @@ def item_losses(out: dict[str, Tensor], x: Tensor, y: Tensor, lambdas: Tensor, h
     λ·scale·D + R (Ballé et al., ICLR 2017), D mixed with the perceptual distance where the recipe has one; where the
     network gives them, the side view's own terms are added by α and β (Mital et al., DCC 2022, section 3).
 
+    Where the network gives a second draw, D becomes an energy score of its root (Gneiting and Raftery, JASA 2007,
+    section 4.2), E√D(a, x) − w/2·E√D(a, b), which is lowest for w = 1 where draws vary as the originals do given the
+    bits. A distance alone is lowest without any variation, so a decoder learns to ignore its noise. Draws are alike, so
+    the gradient through one of them is half of both; the factor 2·√D(a, x) keeps the size of the gradient of D.
+
     Args:
         out: What the network's ``forward`` gave: ``recon`` and ``bits``, and perhaps ``recon_y``, ``bits_y`` and
-            ``bits_common``; with what :func:`add_perceptual` adds.
+            ``bits_common``, or ``other``, a second draw without gradient, and ``spread``, w of each item; with what
+            :func:`add_perceptual` adds.
         x: Pictures, ``(N, 3, H, W)`` in [0, 1].
         y: Side views of the same shape.
         lambdas: λ of each item, ``(N,)``.
@@ -61,7 +69,11 @@ def item_losses(out: dict[str, Tensor], x: Tensor, y: Tensor, lambdas: Tensor, h
     """
     pixels = x.shape[2] * x.shape[3]
     bpp = out["bits"] / pixels
-    loss = lambdas * how.scale * _mixed(out, "", x, how) + bpp
+    near = _mixed(out, "", x, how)
+    if "other" in out:
+        apart = _mixed(out, "", out["other"], how, "_apart")
+        near = near - out["spread"] * 2 * near.detach().sqrt() * (apart + _TINY).sqrt()
+    loss = lambdas * how.scale * near + bpp
     if "recon_y" in out:
         own = lambdas * how.scale * _mixed(out, "_y", y, how) + out["bits_y"] / pixels
         loss = loss + how.alpha * own + how.beta * out["bits_common"] / pixels
@@ -71,18 +83,21 @@ def item_losses(out: dict[str, Tensor], x: Tensor, y: Tensor, lambdas: Tensor, h
     return {"loss": loss, "bpp": bpp, "mse": mse(out["recon"], x)}
 
 
-def _mixed(out: dict[str, Tensor], which: str, picture: Tensor, how: Training) -> Tensor:
-    """(1 − a)·D + a·P of one view, ``(N,)``; D where the recipe has no perceptual distance."""
+def _mixed(out: dict[str, Tensor], which: str, picture: Tensor, how: Training, to: str = "") -> Tensor:
+    """(1 − a)·D + a·P of one view to ``picture``, ``(N,)``; D where the recipe has no perceptual distance."""
     plain = distortion(out[f"recon{which}"], picture, how)
     if how.perceptual == "none":
         return plain
-    return (1 - how.perceptual_weight) * plain + how.perceptual_weight * out[f"perceptual{which}"]
+    return (1 - how.perceptual_weight) * plain + how.perceptual_weight * out[f"perceptual{which}{to}"]
 
 
 def add_perceptual(out: dict[str, Tensor], x: Tensor, y: Tensor, distance: Distance | None) -> dict[str, Tensor]:
-    """Add ``perceptual`` and, where there is a ``recon_y``, ``perceptual_y``, each ``(N,)``, if there is a distance."""
+    """Add perceptual distances ``(N,)``, if there is one: of ``recon``, of ``recon_y``, of ``recon`` from ``other``."""
     if distance is None:
         return out
+    if "other" in out:  # one call, so that both look through the same window
+        both = distance(out["recon"].repeat(2, 1, 1, 1), torch.cat([x, out["other"]])).chunk(2)
+        return out | {"perceptual": both[0], "perceptual_apart": both[1]}
     found = {"perceptual": distance(out["recon"], x)}
     if "recon_y" in out:
         found["perceptual_y"] = distance(out["recon_y"], y)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from bench.training import Training
 from methods.foundation.parts import Untrained
 from methods.foundation.sampling import Draws, Predict, indices, sample
 from methods.foundation.schedule import schedule_of
@@ -87,6 +88,7 @@ class SPDIC(PriorNetwork):
             self.gain = Gains(config.rates, latent, span=8.0)
             self.inverse_gain = Gains(config.rates, latent, span=1 / 8.0)
         self.text: SideText | None = None
+        self._spread = 0.0
         self._states: Tensor | None = None
 
     def analyse(self, x: Tensor, rate: Tensor) -> Tensor:
@@ -159,6 +161,11 @@ class SPDIC(PriorNetwork):
         how = {"start": "noised-z", "noise": 0.0, "steps": 1}
         return self.picture(self.corrected(self.plain(latent, rate), side.text, how, None), side)
 
+    def phase(self, progress: float, how: Training) -> None:
+        """Also note the weight of the spread between two draws."""
+        super().phase(progress, how)
+        self._spread = how.spread if progress >= how.spread_after else 0.0
+
     def meet(self, whole: Sequence[Tensor], captions: Sequence[str | None]) -> None:
         """Take the step's side views as stored; their text is what the decoder's captioner says."""
         assert self.text is not None
@@ -173,7 +180,8 @@ class SPDIC(PriorNetwork):
             rate: Rate indices ``(N,)``.
 
         Returns:
-            ``recon`` and ``bits`` ``(N,)`` of ``x``.
+            ``recon`` and ``bits`` ``(N,)`` of ``x``; with a spread also ``other``, the picture of a second draw, and
+            ``spread`` ``(N,)``, in proportion to the level of the item's noise.
         """
         assert self._states is not None, "training calls meet() before each step"
         known, bits = self.prior(self.analyse(x, rate).float())
@@ -183,5 +191,14 @@ class SPDIC(PriorNetwork):
             side = side._replace(features=[torch.zeros_like(feature) for feature in side.features])
         compact = self.compact(latent).float()
         time = torch.randint(self.schedule.length, (len(x),), device=x.device)
-        start = self.schedule.noisy(compact, torch.randn_like(compact), time)
-        return {"recon": self.picture(self.correction(latent, side.text, start, time), side), "bits": bits}
+
+        def draw() -> Tensor:
+            start = self.schedule.noisy(compact, torch.randn_like(compact), time)
+            return self.picture(self.correction(latent, side.text, start, time), side)
+
+        out = {"recon": draw(), "bits": bits}
+        if self._spread:
+            with torch.no_grad():
+                out["other"] = draw()
+            out["spread"] = self._spread * time / (self.schedule.length - 1)
+        return out

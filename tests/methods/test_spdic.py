@@ -114,6 +114,21 @@ def test_at_first_training_leaves_the_side_view_out() -> None:
         assert torch.equal(made["y"], made["other"]) == (progress < 0.2)
 
 
+def test_a_second_draw_comes_late_and_weighs_as_much_as_its_noise() -> None:
+    model = SPDICCodec.build(bench.codec_info("spdic")).train()
+    assert isinstance(model, SPDIC)
+    how = Training(batch=1, steps=10, spread=0.5, spread_after=0.75)
+    model.text = SideText(Untrained("synth-ldm"), mode="none")
+    x = views(6) / 255
+    model.meet(list(views(6)), [None] * 6)
+    model.phase(0.7, how)
+    assert "other" not in model(x, x, torch.arange(6))
+    model.phase(0.75, how)
+    out = model(x, x, torch.arange(6))
+    assert not out["other"].requires_grad and not torch.equal(out["other"], out["recon"])
+    assert out["spread"].shape == (6,) and 0 <= out["spread"].min() < out["spread"].max() <= 0.5
+
+
 def test_random_weights_are_the_same_in_every_codec_and_marked() -> None:
     x = views(1)
     one, two = codec(), codec()

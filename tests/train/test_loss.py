@@ -65,3 +65,21 @@ def test_a_network_s_own_loss_is_taken() -> None:
             return {"loss": 2 * lambdas, "bpp": lambdas, "mse": lambdas}
 
     assert losses_of(Own(), {}, SMOOTH, SMOOTH, torch.tensor([1.0, 2.0]), how())["loss"].tolist() == [2.0, 4.0]
+
+
+@pytest.mark.parametrize(("weight", "lowest"), [(1.0, 1.0), (0.0, 0.0)])
+def test_with_a_spread_draws_vary_as_the_originals_do(weight: float, lowest: float) -> None:
+    """Originals of variance 1 about a known mean: the loss falls as draws vary up to ``lowest``, then rises."""
+    dice = torch.Generator().manual_seed(0)
+    x, first, second = torch.randn(3, 2000, 3, 4, 4, generator=dice)
+
+    def slope(deviation: float) -> float:
+        scale = torch.tensor(deviation, requires_grad=True)
+        out = {"recon": scale * first, "bits": torch.zeros(len(x))}
+        out |= {"other": deviation * second, "spread": torch.full((len(x),), weight)}
+        item_losses(out, x, x, torch.ones(len(x)), how(scale=1.0))["loss"].mean().backward()
+        assert scale.grad is not None
+        return float(scale.grad)
+
+    assert slope(lowest + 0.1) > 0
+    assert lowest == 0 or slope(lowest - 0.1) < 0
