@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.metrics import inception, perceptual, pyiqa_adapter, weights
+from bench.metrics.threads import side_by_side
 
 
 class Passes:
@@ -38,15 +39,18 @@ class Passes:
             return list(zip([self._scaled(p[None]) for p in pictures], resized, strict=True))
 
     def run(self, inputs: list[tuple[Tensor, Tensor | None]]) -> None:
-        """Pass each picture through every network."""
-        with torch.inference_mode():
-            for scaled, resized in inputs:
-                taps = {net: network.model.net(scaled) for net, network in self.nets.items()}
-                if self.dists is not None:
-                    stem = taps["vgg"][0] if "vgg" in taps else self.dists.model.stage1(scaled)
-                    self.dists.rest(stem)
-                if self.inception is not None:
-                    self.inception.model(resized)
+        """Pass each picture through every network, on a thread of its own as in the engine."""
+        side_by_side(self._passes, inputs)
+
+    @torch.inference_mode()
+    def _passes(self, inputs: tuple[Tensor, Tensor | None]) -> None:
+        scaled, resized = inputs
+        taps = {net: network.model.net(scaled) for net, network in self.nets.items()}
+        if self.dists is not None:
+            stem = taps["vgg"][0] if "vgg" in taps else self.dists.model.stage1(scaled)
+            self.dists.rest(stem)
+        if self.inception is not None:
+            self.inception.model(resized)
 
     def _scaled(self, picture: Tensor) -> Tensor:
         from lpips.lpips import ScalingLayer

@@ -27,7 +27,9 @@ BARS = {
 }
 
 
-def measure(dataset: str, pairs: int, rates: int, rebuilt: int, metrics: list[str], threads: int) -> dict[str, Any]:
+def measure(
+    dataset: str, pairs: int, rates: int, rebuilt: int, metrics: list[str], threads: int | None
+) -> dict[str, Any]:
     """Time all sides.
 
     Args:
@@ -36,7 +38,7 @@ def measure(dataset: str, pairs: int, rates: int, rebuilt: int, metrics: list[st
         rates: Rate points, 1 to 5.
         rebuilt: Pairs that the way with rebuilt networks is measured on.
         metrics: Names.
-        threads: Of torch.
+        threads: Of torch; None leaves its own number.
 
     Raises:
         BenchError: The dataset is not prepared, or holds fewer pairs.
@@ -47,7 +49,8 @@ def measure(dataset: str, pairs: int, rates: int, rebuilt: int, metrics: list[st
     from benchmarks.networks import Networks
     from benchmarks.sides import Sides
 
-    torch.set_num_threads(threads)
+    if threads is not None:
+        torch.set_num_threads(threads)
     held = open_pairs(dataset, "test")
     if not 1 <= pairs <= len(held):
         raise BenchError(f"{dataset} has {len(held)} test pairs; give --pairs 1 to {len(held)}.")
@@ -130,9 +133,9 @@ def table(found: dict[str, Any]) -> list[str]:
 @click.option("--rates", default=5, show_default=True, type=click.IntRange(1, len(DISTORTIONS)), help="Rate points.")
 @click.option("--rebuilt", default=2, show_default=True, type=click.IntRange(1), help="Pairs with rebuilt networks.")
 @click.option("--metrics", default=",".join(METRICS), show_default=True, help="Names, separated by commas.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads of torch.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of torch; as many as it takes by itself unless given.")
 @click.option("--write/--no-write", default=True, help="Write benchmarks/results/metrics.json.")
-def main(dataset: str, pairs: int, rates: int, rebuilt: int, metrics: str, threads: int, write: bool) -> None:
+def main(dataset: str, pairs: int, rates: int, rebuilt: int, metrics: str, threads: int | None, write: bool) -> None:
     """Time the metric engine, the libraries and the bare passes."""
     names = [name for name in metrics.split(",") if name]
     unknown = [name for name in names if name not in METRICS]

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ HOLD_BYTES = 2 << 30
 
 
 class Held:
-    """Activations of originals, kept on the device by a digest of their pixels until their room is full.
+    """Activations of originals, kept on the device by a digest of their pixels until their room is full; thread-safe.
 
     A sweep scores the same originals once a rate point. What came first stays and the rest is computed each time: with
     more originals than fit, replacing the oldest would find none of them again. What one set did not ask for is let go
@@ -34,6 +35,7 @@ class Held:
     def __init__(self, room: int | None = None) -> None:
         self.room = min(HOLD_BYTES, _memory() // 8) if room is None else room
         self.used = 0
+        self._lock = Lock()
         self._taps: dict[tuple[str, Key], Taps] = {}
         self._asked: set[tuple[str, Key]] = set()
 
@@ -53,10 +55,11 @@ class Held:
         taps = compute()
         size = sum(level.nbytes for level in taps) // len(keys)
         for index, name in enumerate(names):
-            if name not in self._taps and self.used + size <= self.room:
-                # A row of a larger batch is a view that would keep the whole batch.
-                self._taps[name] = taps if len(names) == 1 else tuple(t[index : index + 1].clone() for t in taps)
-                self.used += size
+            with self._lock:
+                if name not in self._taps and self.used + size <= self.room:
+                    # A row of a larger batch is a view that would keep the whole batch.
+                    self._taps[name] = taps if len(names) == 1 else tuple(t[index : index + 1].clone() for t in taps)
+                    self.used += size
         return taps
 
     def next_set(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from unittest import mock
 
@@ -23,6 +24,7 @@ from bench.metrics.perceptual import golden_pair
 from bench.metrics.tiles import positions, tiles
 
 NIQE_BLOCK = 96
+_PATCHING = Lock()
 
 
 def ensure_installed() -> None:
@@ -56,7 +58,8 @@ def niqe_features(picture: Tensor) -> Tensor:
     for scale in (1, 2):
         block = NIQE_BLOCK // scale
         normal = normalize_img_with_gauss(luma, padding="replicate")
-        with mock.patch.object(niqe_arch, "estimate_aggd_param", aggd):  # half of the time went into its table
+        # Half of the time went into its table. The lock: two threads would put back each other's replacement.
+        with _PATCHING, mock.patch.object(niqe_arch, "estimate_aggd_param", aggd):
             scales.append(blockproc(normal, [block, block], fun=niqe_arch.compute_feature))
         if scale == 1:
             luma = imresize(luma / 255.0, scale=0.5, antialiasing=True) * 255.0
