@@ -57,6 +57,8 @@ class Config(Sizes):
         anneal: Share of the training in which the target falls to its value from where it binds nothing.
         gated: The rate's gradient reaches the encoder through soft symbols too, and the entropy model learns
             below the target as well; not as published.
+        commit: Weight of the latent's squared distance from its centres (van den Oord et al., NeurIPS 2017). Beyond the
+            outermost centres the soft assignment has no gradient: what strays there stays. Not as published.
     """
 
     widths: tuple[int, ...]
@@ -77,6 +79,7 @@ class Config(Sizes):
     centre_decay: float = 0.0
     anneal: float = 0.0
     gated: bool = False
+    commit: float = 0.0
 
 
 class Side(NamedTuple):
@@ -183,8 +186,9 @@ class Dsin(Network):
             rate: Rate indices ``(N,)``.
 
         Returns:
-            ``recon`` ``(N, 3, H, W)``; ``decoded``, the picture before the side view helps; ``bits`` ``(N,)``; and
-            ``entropy`` ``(N,)``, bits a symbol as the loss counts them.
+            ``recon`` ``(N, 3, H, W)``; ``decoded``, the picture before the side view helps; ``bits`` ``(N,)``;
+            ``entropy`` ``(N,)``, bits a symbol as the loss counts them; and ``stray`` ``(N,)``, the latent's mean squared
+            distance from its centres.
         """
         latent, mask = self.masked(self.normalise(x), rate)
         values, symbols, soft = self.centres.assign(latent.float())
@@ -192,7 +196,8 @@ class Dsin(Network):
         entropy, bits = self._rate(values, symbols, soft, mask, rate)
         merged = x_dec if self.alone else self.merge(x_dec, self._training_side(y, rate)).float()
         decoded, recon = ((p * self.spread + self.mean) / 255 for p in (x_dec, merged))
-        return {"recon": recon, "decoded": decoded, "bits": bits, "entropy": entropy}
+        stray = (latent.float() - values.detach()).square().flatten(1).mean(1)
+        return {"recon": recon, "decoded": decoded, "bits": bits, "entropy": entropy, "stray": stray}
 
     def _rate(self, values: Tensor, symbols: Tensor, soft: Tensor, mask: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
         """Bits a symbol, half of them weighted with the mask, and bits, ``(N,)`` each."""
@@ -234,7 +239,7 @@ class Dsin(Network):
         if config.gated:
             self._open = (excess > 0).float().detach()
             excess = out["entropy"] + (excess - out["entropy"]).detach()
-        loss = loss + config.beta * excess + self._regularisers()
+        loss = loss + config.beta * excess + config.commit * out["stray"] + self._regularisers()
         mse = (out["recon"] - x).square().flatten(1).mean(1)
         return {"loss": loss, "bpp": out["bits"] / x[0, 0].numel(), "mse": mse}
 

@@ -41,7 +41,7 @@ def small() -> Dsin:
     return network
 
 
-def test_the_loss_is_mae_and_bits_above_the_target(small: Dsin) -> None:
+def test_the_loss_is_mae_bits_above_the_target_and_distance_from_the_centres(small: Dsin) -> None:
     """The gated loss has the hinge's value: 0.3 and 0.7 of both errors, and β for each bit a symbol too many."""
     how = Training(8, 10, 1e-3)
     small.train().phase(1.0, how)
@@ -52,7 +52,9 @@ def test_the_loss_is_mae_and_bits_above_the_target(small: Dsin) -> None:
     excess = (out["entropy"] - targets * 4).clamp_min(0)
     assert bool((excess > 0).any()) and bool((excess == 0).any())
     error = [255 * (out[k] - x).abs().mean((1, 2, 3)) for k in ("decoded", "recon")]
-    expected = 0.3 * error[0] + 0.7 * error[1] + small.config.beta * excess
+    latent = small.masked(small.normalise(x), torch.arange(8))[0]
+    stray = (latent[..., None] - small.centres.values).square().amin(-1).mean((1, 2, 3))
+    expected = 0.3 * error[0] + 0.7 * error[1] + small.config.beta * excess + small.config.commit * stray
     assert torch.allclose(items["loss"], expected, rtol=1e-4)
 
 
@@ -65,10 +67,26 @@ def test_below_the_target_the_encoder_is_left_alone(small: Dsin) -> None:
         out = small(x, x, torch.arange(8))
         items = small.item_losses(out, x, x, torch.full((8,), target), how)
         error = 255 * (0.3 * (out["decoded"] - x).abs().mean() + 0.7 * (out["recon"] - x).abs().mean())
-        (items["loss"].mean() - error).backward()
+        (items["loss"].mean() - error - small.config.commit * out["stray"].mean()).backward()
         gradient = small.encoder[0].weight.grad
         assert (float(gradient.abs().max()) > 1e-4) is moved
         assert float(small.context.last.weight.grad.abs().max()) > 1e-4
+
+
+def test_a_latent_beyond_the_centres_is_drawn_back(small: Dsin) -> None:
+    """There the picture's error gives it no gradient; a network once ended with nearly all of its latent out there."""
+    z = torch.tensor([9.0, -8.0]).requires_grad_()
+    values, _, _ = small.centres.assign(z)
+    values.sum().backward(retain_graph=True)
+    assert float(z.grad.abs().max()) < 1e-4
+    small.train().phase(1.0, Training(8, 10, 1e-3))
+    x = pictures(8, 32, 64).float() / 255
+    small.zero_grad()
+    out = small(x, x, torch.arange(8))
+    assert small.config.commit > 0 and float(out["stray"].detach().min()) > 0
+    out["stray"].sum().backward()
+    assert float(small.encoder[0].weight.grad.abs().max()) > 0
+    assert small.centres.values.grad is None or float(small.centres.values.grad.abs().max()) == 0.0
 
 
 def test_training_starts_without_side_view_and_with_a_loose_target(small: Dsin) -> None:
