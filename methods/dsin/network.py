@@ -54,9 +54,8 @@ class Config(Sizes):
         beta: Weight of the bits a symbol above the target.
         decay: L2 weight of the convolutions' kernels.
         centre_decay: L2 weight of the centres.
-        anneal: Share of the training in which the target falls to its value from where it binds nothing.
-        gated: The rate's gradient reaches the encoder through soft symbols too, and the entropy model learns
-            below the target as well; not as published.
+        pace: How fast the price of a bit a symbol moves; 0 keeps the published hinge. Else each rate point has its own
+            price, whose logarithm moves at each step by this much times the logarithm of bits over target, at most 1.
         commit: Weight of the latent's squared distance from its centres (van den Oord et al., NeurIPS 2017). Beyond the
             outermost centres the soft assignment has no gradient: what strays there stays. Not as published.
     """
@@ -77,8 +76,7 @@ class Config(Sizes):
     beta: float = 500.0
     decay: float = 0.0
     centre_decay: float = 0.0
-    anneal: float = 0.0
-    gated: bool = False
+    pace: float = 0.0
     commit: float = 0.0
 
 
@@ -94,8 +92,10 @@ class Dsin(Network):
 
     multiple = 8
     stride = 8
+    training_only = ("log_price",)
     mean: Tensor
     spread: Tensor
+    log_price: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -105,7 +105,8 @@ class Dsin(Network):
         self.centres = Centres(config.centres)
         self.context = ContextModel(config.context, len(config.centres), config.rates)
         self.sinet = SiNet(config.sinet, config.dilations, config.grid)
-        self.slack = 0.0
+        if config.pace:
+            self.register_buffer("log_price", torch.zeros(config.rates))
         if config.rates > 1:
             self.gain = Gains(config.rates, config.latent, span=4.0)
             self.inverse_gain = Gains(config.rates, config.latent, span=1 / 4.0)
@@ -168,15 +169,6 @@ class Dsin(Network):
             part.train(mode)
         return Side(side.original.float(), side.decoded.float())
 
-    def phase(self, progress: float, how: Training) -> None:
-        """Told by training how far it is, from 0 to 1: at first the autoencoder is trained alone, as published.
-
-        With ``anneal`` the target falls linearly at the start: a new decoder would else learn to do without bits.
-        """
-        super().phase(progress, how)
-        if self.config.anneal:
-            self.slack = max(0.0, 1 - progress / self.config.anneal) * math.log2(len(self.config.centres))
-
     def forward(self, x: Tensor, y: Tensor, rate: Tensor) -> dict[str, Tensor]:
         """One training pass.
 
@@ -187,8 +179,8 @@ class Dsin(Network):
 
         Returns:
             ``recon`` ``(N, 3, H, W)``; ``decoded``, the picture before the side view helps; ``bits`` ``(N,)``;
-            ``entropy`` ``(N,)``, bits a symbol as the loss counts them; and ``stray`` ``(N,)``, the latent's mean squared
-            distance from its centres.
+            ``entropy`` ``(N,)``, bits a symbol as the loss counts them; ``stray`` ``(N,)``, the latent's mean squared
+            distance from its centres; and ``rate`` as given.
         """
         latent, mask = self.masked(self.normalise(x), rate)
         values, symbols, soft = self.centres.assign(latent.float())
@@ -197,24 +189,15 @@ class Dsin(Network):
         merged = x_dec if self.alone else self.merge(x_dec, self._training_side(y, rate)).float()
         decoded, recon = ((p * self.spread + self.mean) / 255 for p in (x_dec, merged))
         stray = (latent.float() - values.detach()).square().flatten(1).mean(1)
-        return {"recon": recon, "decoded": decoded, "bits": bits, "entropy": entropy, "stray": stray}
+        return {"recon": recon, "decoded": decoded, "bits": bits, "entropy": entropy, "stray": stray, "rate": rate}
 
     def _rate(self, values: Tensor, symbols: Tensor, soft: Tensor, mask: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
         """Bits a symbol, half of them weighted with the mask, and bits, ``(N,)`` each."""
-        self._open = torch.ones(len(values), device=values.device)
-
-        def gate(gradient: Tensor) -> Tensor:
-            return gradient * self._open.view(-1, *[1] * (gradient.ndim - 1))
-
-        if self.config.gated and values.requires_grad:
-            values, soft, mask = (part.view_as(part) for part in (values, soft, mask))
-            for part in (values, soft, mask):
-                part.register_hook(gate)
         logits = self.context(values, self.centres.values[0], rate).float()
         log = torch.log_softmax(logits, -1) / -math.log(2)
         cost = log.gather(-1, symbols[..., None])[..., 0]
         bits = cost.detach().flatten(1).sum(1)
-        if self.config.gated:
+        if self.config.pace:
             blurred = (log.detach() * soft).sum(-1)
             cost = cost + blurred - blurred.detach()
         return 0.5 * (cost + cost * mask).flatten(1).mean(1), bits
@@ -228,20 +211,27 @@ class Dsin(Network):
             out: What :meth:`forward` gave.
             x: Pictures, in [0, 1].
             y: Side views, not used.
-            targets: Bits per pixel to stay below, ``(N,)``.
+            targets: Bits per pixel to stay below, ``(N,)``; to hold, where bits have a price.
             how: The recipe's training table.
         """
         config = self.config
         near = [255 * (out[name] - x).abs().flatten(1).mean(1) for name in ("decoded", "recon")]
         loss = near[0] if self.alone else (1 - config.weight) * near[0] + config.weight * near[1]
         target = targets * self.stride**2 / config.latent
-        excess = (out["entropy"] - target - self.slack).clamp_min(0)
-        if config.gated:
-            self._open = (excess > 0).float().detach()
-            excess = out["entropy"] + (excess - out["entropy"]).detach()
-        loss = loss + config.beta * excess + config.commit * out["stray"] + self._regularisers()
+        if config.pace:
+            charged = self._price(out["entropy"].detach() / target, out["rate"]) * out["entropy"]
+        else:
+            charged = config.beta * (out["entropy"] - target).clamp_min(0)
+        loss = loss + charged + config.commit * out["stray"] + self._regularisers()
         mse = (out["recon"] - x).square().flatten(1).mean(1)
         return {"loss": loss, "bpp": out["bits"] / x[0, 0].numel(), "mse": mse}
+
+    @torch.no_grad()
+    def _price(self, share: Tensor, rate: Tensor) -> Tensor:
+        """Price of a bit a symbol of each item, ``(N,)``, which rises with the share of the target that it takes."""
+        if self.training:
+            self.log_price.index_add_(0, rate, self.config.pace * share.log().clamp(-1, 1))
+        return self.log_price[rate].exp()
 
     def _regularisers(self) -> Tensor:
         config, total = self.config, self.centres.values.new_zeros(())
