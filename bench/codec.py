@@ -99,6 +99,20 @@ class CodecInfo:
         """Whether the codec has networks and no weights yet: its recipe states no digest, and no file is there."""
         return any(p.weights is not None and p.sha256 is None and not p.weights.is_file() for p in self.rates)
 
+    def filled(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return every declared option, at its default unless given; 1 for a fraction is 1.0, so that both are one key.
+
+        Raises:
+            BenchError: An option that is not declared; the sentence lists those that are.
+        """
+        for name in options:
+            if name not in self.options:
+                known = ", ".join(sorted(self.options)) or "none"
+                raise BenchError(f"{self.full_name} has no option {name!r}; it has: {known}.")
+        found = {**self.options, **options}
+        whole = [name for name, value in found.items() if type(value) is int and type(self.options[name]) is float]
+        return found | {name: float(found[name]) for name in whole}
+
     def rate(self, name: str | None) -> RatePoint:
         """Return the rate point called ``name``; None is allowed where there is only one.
 
@@ -157,14 +171,10 @@ class Codec(ABC):
         weights: Path | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        unknown = sorted(set(options or {}) - set(info.options))
-        if unknown:
-            known = ", ".join(sorted(info.options)) or "none"
-            raise BenchError(f"{info.full_name} has no option {unknown[0]!r}; it has: {known}.")
         self.info = info
         self.rate = rate
         self.weights = weights if weights is not None else rate.weights
-        self.options: dict[str, Any] = {**info.options, **(options or {})}
+        self.options = info.filled(options or {})
 
     def prepare(self, device: str = "cpu") -> Codec:  # noqa: B027 (optional hook)
         """Load networks and tables once, on ``device``; calling it again changes nothing.

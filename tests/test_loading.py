@@ -59,6 +59,14 @@ def test_wrong_names_are_one_sentence(arguments: dict[str, str], words: str) -> 
     assert "\n" not in str(caught.value)
 
 
+def test_a_whole_number_for_a_fraction_is_the_same_option() -> None:
+    info = bench.codec_info("spdic")
+    assert info.filled({}) == dict(info.options)
+    filled = info.filled({"noise": 1, "steps": 3})
+    assert type(filled["noise"]) is float and type(filled["steps"]) is int and type(filled["compile"]) is bool
+    assert filled == {**info.options, "noise": 1.0, "steps": 3}
+
+
 def test_unknown_option_names_those_there_are() -> None:
     with pytest.raises(BenchError, match=r"copy-y:base has no option 'steps'; it has: none\."):
         bench.load_codec("copy-y", steps=3)

@@ -180,11 +180,8 @@ def _rates(infos: list[tuple[str, CodecInfo, Fault]], wanted: tuple[str, ...]) -
 
 
 def _check_options(infos: list[tuple[str, CodecInfo, Fault]], request: Request) -> None:
-    for name in request.options:
-        for _, info, _ in infos:
-            if name not in info.options:
-                known = ", ".join(sorted(info.options)) or "none"
-                raise BenchError(f"{info.full_name} has no option {name!r}; it has: {known}.")
+    for _, info, _ in infos:
+        info.filled(request.options)
     if request.weights is not None:
         if len(infos) > 1:
             raise BenchError("--weights names the file of one codec; give one --method with it.")
@@ -213,7 +210,7 @@ def _units(
     fault: Fault,
 ) -> list[Unit]:
     """The units of one rate point: the plain one, its repetitions, its controls."""
-    options = {**info.options, **request.options}
+    options = info.filled(request.options)
     path = request.weights or point.weights
     if path is not None and not path.is_file():
         digest = point.sha256 or ""
