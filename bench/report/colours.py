@@ -1,6 +1,6 @@
 """One look for a codec everywhere: colour by method, marker and dash by variant, whatever else stands on the board.
 
-Colours are Okabe and Ito's, told apart by the colour-blind, with grey in place of yellow and two of Tol's muted ones.
+Colours are Okabe and Ito's, told apart by the colour-blind, with grey in place of yellow and three of Tol's muted ones.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from bench.registry import methods
 
 COLOURS = (
     "#000000", "#0072B2", "#D55E00", "#009E73", "#B3558F", "#C98A00", "#2E95CF", "#6D6D6D", "#882255", "#74741C",
+    "#332288",
 )  # fmt: skip
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("-", (0, (5, 2)), (0, (1, 2)), (0, (6, 2, 1, 2)))
@@ -33,11 +34,13 @@ class Look:
 
 
 PREFERRED = {
-    "balle2018": (0, 0), "ndic": (1, 0), "ldmic": (2, 0), "atn": (3, 0), "dsin": (4, 0), "balle2017": (7, 0),
-    "jpeg": (5, 0), "jpeg2000": (9, 0), "webp": (6, 0), "avif": (8, 0), "heic": (5, 1), "copy-y": (7, 1),
+    "balle2018": (0, 0), "balle2017": (10, 0), "ndic": (1, 0), "ldmic": (2, 0), "atn": (3, 0), "dsin": (4, 0),
+    "mdic": (5, 0), "cdc": (6, 0), "spdic": (8, 0), "dicm": (9, 0),
+    "jpeg": (7, 0), "jpeg2000": (7, 1), "webp": (7, 2), "avif": (7, 3), "heic": (7, 4), "copy-y": (7, 1),
     "warp-y": (7, 2),
 }  # fmt: skip
-"""Colour and turn of well-known methods, so that those often seen together differ; all others have a hash of theirs."""
+"""Colour and turn of well-known methods: each learned one has a colour of its own, the rest is grey; others have a hash
+of theirs."""
 
 
 def look_of(method: str, variant: str, rest: str = "") -> Look:

@@ -31,8 +31,16 @@ def test_a_look_depends_on_the_name_alone() -> None:
     assert look_of("of-a-plug-in", "base") == look_of("of-a-plug-in", "base")
     for look in (look_of(name, "base") for name in [*methods, "plug-in", "Ünïcode"]):
         assert look.colour < len(COLOURS) and look.marker < len(MARKERS) and look.dash < len(DASHES)
-    learned = ("balle2018", "ndic", "ldmic", "atn", "dsin", "balle2017")
-    assert len({PREFERRED[name][0] for name in learned}) == len(learned)
+
+
+def test_codecs_that_ship_look_different() -> None:
+    learned = {name for name in PREFERRED if methods.get(name).recipe is not None}
+    colours = {name: PREFERRED[name][0] for name in PREFERRED}
+    assert len(learned) >= 10 and len({colours[name] for name in learned}) == len(learned)
+    assert not {colours[name] for name in learned} & {colours[name] for name in PREFERRED if name not in learned}
+    with_points = [name for name in PREFERRED if name not in ("copy-y", "warp-y")]  # those two are lines without marks
+    looks = [look_of(name, variant) for name in with_points for variant in methods.get(name).variants]
+    assert len(set(looks)) == len(looks)
 
 
 @pytest.mark.parametrize("wanted", [[0.5, 0.5, 0.5], [0.0, 0.01, 0.9], [0.98, 0.99, 1.0], [0.2]])
