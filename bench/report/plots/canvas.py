@@ -80,7 +80,7 @@ def save(made: Figure, board: Board, what: str, stem: Path) -> list[Path]:
     agg.draw()
     pixels = Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")
     # A palette is a quarter of the bytes, and these files are committed with each leaderboard.
-    pixels.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(png, "png", optimize=True)
+    pixels.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(png, "png", optimize=True)
     made.set_dpi(72)
     vector: Any = FigureCanvasSVG(made)
     vector.print_svg(svg, metadata={"Date": None})
