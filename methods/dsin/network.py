@@ -54,6 +54,7 @@ class Config(Sizes):
         beta: Weight of the bits a symbol above the target.
         decay: L2 weight of the convolutions' kernels.
         centre_decay: L2 weight of the centres.
+        learned_centres: Whether the centres move, as published.
         pace: How fast the price of a bit a symbol moves; 0 keeps the published hinge. Else each rate point has its own
             price, whose logarithm moves at each step by this much times the logarithm of bits over target, at most 1.
         commit: Weight of the latent's squared distance from its centres (van den Oord et al., NeurIPS 2017). Beyond the
@@ -76,6 +77,7 @@ class Config(Sizes):
     beta: float = 500.0
     decay: float = 0.0
     centre_decay: float = 0.0
+    learned_centres: bool = True
     pace: float = 0.0
     commit: float = 0.0
 
@@ -102,7 +104,7 @@ class Dsin(Network):
         self.config, self.rates = config, config.rates
         self.encoder = encoder(config.widths, config.latent, config.groups, config.blocks)
         self.decoder = decoder(config.widths, config.latent, config.groups, config.blocks)
-        self.centres = Centres(config.centres)
+        self.centres = Centres(config.centres, config.learned_centres)
         self.context = ContextModel(config.context, len(config.centres), config.rates)
         self.sinet = SiNet(config.sinet, config.dilations, config.grid)
         if config.pace:

@@ -12,15 +12,16 @@ from torch import Tensor, nn
 
 
 class Centres(nn.Module):
-    """Learned centres; forward the nearest one, backward the soft assignment (σ = 1).
+    """Centres; forward the nearest one, backward the soft assignment (σ = 1).
 
     Args:
         first: Centres before training.
+        learned: Whether they move.
     """
 
-    def __init__(self, first: Sequence[float]) -> None:
+    def __init__(self, first: Sequence[float], learned: bool = True) -> None:
         super().__init__()
-        self.values = nn.Parameter(torch.tensor(first))
+        self.values = nn.Parameter(torch.tensor(first), requires_grad=learned)
 
     def symbols(self, z: Tensor) -> Tensor:
         """Index of the nearest centre, int64 of the shape of ``z``; the first of two that are equally near."""
