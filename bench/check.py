@@ -118,14 +118,11 @@ def run(report: Callable[[str], None]) -> tuple[Golden, list[str], list[str]]:
     Returns:
         What was measured, the drifts, and what could not be compared and why.
     """
-    import torch
-
     from bench.data import open_pairs
     from bench.metrics.engine import Engine
+    from bench.metrics.threads import one_thread
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the order of float32 sums depends on it
-    try:
+    with one_thread():
         pairs = open_pairs(PAIRS)
         engine = Engine(METRICS)
         stored = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.is_file() else {}
@@ -161,8 +158,6 @@ def run(report: Callable[[str], None]) -> tuple[Golden, list[str], list[str]]:
         shipped = {f"{info.full_name} {rate}" for info, rate in units()}
         gone = sorted(set(stored.get("units", {})) - shipped)
         return now, drifts + [f"{unit}: in the goldens, but no longer shipped" for unit in gone], notes
-    finally:
-        torch.set_num_threads(threads)
 
 
 def write(now: Golden) -> None:

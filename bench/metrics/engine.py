@@ -157,7 +157,7 @@ class Engine:
             return batch, found
 
         parts = [slice(start, start + self._chunk) for start in range(0, len(ids), self._chunk)]
-        measured = side_by_side(measure, parts) if self.device.type == "cpu" and parts else map(measure, parts)
+        measured = side_by_side(measure, parts) if self.device.type == "cpu" else map(measure, parts)
         for batch, found in measured:
             for scorer, arrays in zip(active, found, strict=True):
                 for name, column in scorer.collect(batch, arrays).items():

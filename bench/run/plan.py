@@ -122,7 +122,7 @@ def make_plan(request: Request) -> Plan:
     metrics = select_metrics(request.metrics)
     infos = _infos(request)
     chosen = _rates(infos, request.rates)
-    _check_options(infos, request)
+    _check_weights(infos, request)
     pairs, missing = _open(request)
     units: list[Unit] = []
     for spec, info, fault in infos:
@@ -179,9 +179,7 @@ def _rates(infos: list[tuple[str, CodecInfo, Fault]], wanted: tuple[str, ...]) -
     return chosen
 
 
-def _check_options(infos: list[tuple[str, CodecInfo, Fault]], request: Request) -> None:
-    for _, info, _ in infos:
-        info.filled(request.options)
+def _check_weights(infos: list[tuple[str, CodecInfo, Fault]], request: Request) -> None:
     if request.weights is not None:
         if len(infos) > 1:
             raise BenchError("--weights names the file of one codec; give one --method with it.")

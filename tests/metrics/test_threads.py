@@ -33,6 +33,7 @@ def test_items_keep_their_order_and_run_at_once_on_one_thread_each(threads: int)
         return item, torch.get_num_threads()
 
     assert side_by_side(visit, range(7)) == [(item, 1) for item in range(7)]
+    assert side_by_side(visit, []) == []
     assert torch.get_num_threads() == threads
 
 
