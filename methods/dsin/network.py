@@ -57,8 +57,6 @@ class Config(Sizes):
         learned_centres: Whether the centres move, as published.
         pace: How fast the price of a bit a symbol moves; 0 keeps the published hinge. Else each rate point has its own
             price, whose logarithm moves at each step by this much times the logarithm of bits over target, at most 1.
-        commit: Weight of the latent's squared distance from its centres (van den Oord et al., NeurIPS 2017). Beyond the
-            outermost centres the soft assignment has no gradient: what strays there stays. Not as published.
     """
 
     widths: tuple[int, ...]
@@ -79,7 +77,6 @@ class Config(Sizes):
     centre_decay: float = 0.0
     learned_centres: bool = True
     pace: float = 0.0
-    commit: float = 0.0
 
 
 class Side(NamedTuple):
@@ -181,8 +178,7 @@ class Dsin(Network):
 
         Returns:
             ``recon`` ``(N, 3, H, W)``; ``decoded``, the picture before the side view helps; ``bits`` ``(N,)``;
-            ``entropy`` ``(N,)``, bits a symbol as the loss counts them; ``stray`` ``(N,)``, the latent's mean squared
-            distance from its centres; and ``rate`` as given.
+            ``entropy`` ``(N,)``, bits a symbol as the loss counts them; and ``rate`` as given.
         """
         latent, mask = self.masked(self.normalise(x), rate)
         values, symbols, soft = self.centres.assign(latent.float())
@@ -190,8 +186,7 @@ class Dsin(Network):
         entropy, bits = self._rate(values, symbols, soft, mask, rate)
         merged = x_dec if self.alone else self.merge(x_dec, self._training_side(y, rate)).float()
         decoded, recon = ((p * self.spread + self.mean) / 255 for p in (x_dec, merged))
-        stray = (latent.float() - values.detach()).square().flatten(1).mean(1)
-        return {"recon": recon, "decoded": decoded, "bits": bits, "entropy": entropy, "stray": stray, "rate": rate}
+        return {"recon": recon, "decoded": decoded, "bits": bits, "entropy": entropy, "rate": rate}
 
     def _rate(self, values: Tensor, symbols: Tensor, soft: Tensor, mask: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
         """Bits a symbol, half of them weighted with the mask, and bits, ``(N,)`` each."""
@@ -224,7 +219,7 @@ class Dsin(Network):
             charged = self._price(out["entropy"].detach() / target, out["rate"]) * out["entropy"]
         else:
             charged = config.beta * (out["entropy"] - target).clamp_min(0)
-        loss = loss + charged + config.commit * out["stray"] + self._regularisers()
+        loss = loss + charged + self._regularisers()
         mse = (out["recon"] - x).square().flatten(1).mean(1)
         return {"loss": loss, "bpp": out["bits"] / x[0, 0].numel(), "mse": mse}
 

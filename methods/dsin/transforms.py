@@ -1,6 +1,7 @@
 """Encoder and decoder: strided convolutions around a trunk of residual blocks.
 
-Mentzer et al., CVPR 2018, figure 2, with n = 128 and B = 5 in DSIN; the small form is narrower and has no batch norm.
+Mentzer et al., CVPR 2018, figure 2, with n = 128 and B = 5 in DSIN. The small form is narrower and has one batch norm,
+at the encoder's end, which neither shifts nor scales.
 """
 
 from __future__ import annotations
@@ -87,8 +88,13 @@ def encoder(widths: Sequence[int], latent: int, groups: int, blocks: int) -> nn.
     for width in widths:
         layers += [conv(inputs, width, 5 if len(layers) < 4 else 3, 2, norm), nn.ReLU()]
         inputs = width
-    head = conv(inputs, latent + 1, 5, 2, norm) if len(widths) == 2 else conv(inputs, latent + 1, 3, 1, norm)
-    return started(nn.Sequential(*layers, Trunk(inputs, groups, blocks, norm), head))
+    layers.append(Trunk(inputs, groups, blocks, norm))
+    if len(widths) == 2:
+        layers.append(conv(inputs, latent + 1, 5, 2, norm))
+    else:
+        # Free to shift, the lowest rate pushes every channel beyond the outermost centres, and the others with it.
+        layers += [nn.Conv2d(inputs, latent + 1, 3, 1, 1, bias=False), nn.BatchNorm2d(latent + 1, affine=False)]
+    return started(nn.Sequential(*layers))
 
 
 def decoder(widths: Sequence[int], latent: int, groups: int, blocks: int) -> nn.Sequential:
