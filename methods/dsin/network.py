@@ -57,6 +57,7 @@ class Config(Sizes):
         learned_centres: Whether the centres move, as published.
         pace: How fast the price of a bit a symbol moves; 0 keeps the published hinge. Else each rate point has its own
             price, whose logarithm moves at each step by this much times the logarithm of bits over target, at most 1.
+            It stays above that of one grey level, next to nothing. Each item's loss is divided by the price's root.
     """
 
     widths: tuple[int, ...]
@@ -216,10 +217,12 @@ class Dsin(Network):
         loss = near[0] if self.alone else (1 - config.weight) * near[0] + config.weight * near[1]
         target = targets * self.stride**2 / config.latent
         if config.pace:
-            charged = self._price(out["entropy"].detach() / target, out["rate"]) * out["entropy"]
+            price = self._price(out["entropy"].detach() / target, out["rate"])
+            # As with λ elsewhere: else the dearest bits, a hundred times the others' price, own the shared encoder.
+            loss = (loss + price * out["entropy"]) * price.rsqrt()
         else:
-            charged = config.beta * (out["entropy"] - target).clamp_min(0)
-        loss = loss + charged + self._regularisers()
+            loss = loss + config.beta * (out["entropy"] - target).clamp_min(0)
+        loss = loss + self._regularisers()
         mse = (out["recon"] - x).square().flatten(1).mean(1)
         return {"loss": loss, "bpp": out["bits"] / x[0, 0].numel(), "mse": mse}
 
@@ -227,7 +230,7 @@ class Dsin(Network):
     def _price(self, share: Tensor, rate: Tensor) -> Tensor:
         """Price of a bit a symbol of each item, ``(N,)``, which rises with the share of the target that it takes."""
         if self.training:
-            self.log_price.index_add_(0, rate, self.config.pace * share.log().clamp(-1, 1))
+            self.log_price.index_add_(0, rate, self.config.pace * share.log().clamp(-1, 1)).clamp_(min=0)
         return self.log_price[rate].exp()
 
     def _regularisers(self) -> Tensor:

@@ -43,26 +43,30 @@ def small() -> Dsin:
 
 
 def test_the_loss_is_mae_and_priced_bits(small: Dsin) -> None:
-    """0.3 and 0.7 of both errors, and each bit a symbol at its rate point's price."""
+    """0.3 and 0.7 of both errors, and each bit a symbol at its rate point's price, over the price's root."""
     rate = torch.arange(8)
-    small.eval().log_price = torch.linspace(-1, 3, 8)
+    small.eval().log_price = torch.linspace(0, 4, 8)
     x, y = pictures(8, 32, 64).float() / 255, pictures(8, 32, 64).flip(3).float() / 255
     out = small(x, y, rate)
     items = small.item_losses(out, x, y, torch.full((8,), 0.1), Training(8, 10, 1e-3))
     error = [255 * (out[k] - x).abs().mean((1, 2, 3)) for k in ("decoded", "recon")]
-    bits = torch.linspace(-1, 3, 8).exp() * out["entropy"]
-    assert torch.allclose(items["loss"], 0.3 * error[0] + 0.7 * error[1] + bits, rtol=1e-4)
-    assert torch.equal(small.log_price, torch.linspace(-1, 3, 8))  # it moves in training alone
+    price = torch.linspace(0, 4, 8).exp()
+    assert torch.allclose(
+        items["loss"], (0.3 * error[0] + 0.7 * error[1] + price * out["entropy"]) / price.sqrt(), rtol=1e-4
+    )
+    assert torch.equal(small.log_price, torch.linspace(0, 4, 8))  # it moves in training alone
 
 
 def test_the_price_rises_above_the_target_and_falls_below(small: Dsin) -> None:
     small.train().phase(1.0, Training(8, 10, 1e-3))
-    small.log_price = torch.zeros(8)
+    before = torch.tensor([1.0] * 7 + [0.0])
+    small.log_price = before.clone()
     x = pictures(8, 32, 64).float() / 255
     out = small(x, x, torch.arange(8))
-    share = torch.tensor([0.01, 0.5, 0.9, 1.0, 1.1, 2.0, 100.0, 1.0])
+    share = torch.tensor([0.01, 0.5, 0.9, 1.0, 1.1, 2.0, 100.0, 0.5])
     small.item_losses(out, x, x, out["entropy"].detach() / share * small.config.latent / 64, Training(8, 10, 1e-3))
-    assert torch.allclose(small.log_price, small.config.pace * share.log().clamp(-1, 1), atol=1e-6)
+    moved = before + small.config.pace * share.log().clamp(-1, 1)
+    assert torch.allclose(small.log_price, moved.clamp_min(0), atol=1e-6) and float(moved[-1]) < 0
 
 
 def test_the_rate_reaches_the_encoder_through_soft_symbols(small: Dsin) -> None:
