@@ -185,7 +185,7 @@ def train(
     prime = getattr(target.codec, "prime", None)
     if prime is not None:
         prime(model, target.info, device)
-    start = _start(target, how, resume)
+    start = None if (folder / "state.pt").is_file() else _start(target, how, resume)
     if start is not None:
         target.codec.warm(model, start)
     trainer = Trainer(Job(model, how, lambdas, sets, folder, device, val=held_out))

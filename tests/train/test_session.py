@@ -77,6 +77,22 @@ def test_unfinished_weights_are_published_and_gone_on_with(
     assert recipe.steps_taken(tmp_path / "second" / "log.csv") == 6
 
 
+def test_a_state_is_gone_on_with_whatever_weights_are_shipped(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recipe whose sizes have changed is trained while the weights of before still stand there."""
+    target = session.find_target("balle2017", None, "small", None)
+    foreign = tmp_path / "weights" / "w.safetensors"
+    monkeypatch.setattr(session.Target, "shipped", property(lambda self: foreign))
+    assert not session.train(target, folder, tmp_path / "out", "cpu", 1e-9, False, lambda row: None)
+    foreign.parent.mkdir()
+    foreign.write_bytes(b"of another architecture")
+    with pytest.raises(BenchError, match="w.safetensors"):
+        session.train(target, folder, tmp_path / "other", "cpu", None, True, lambda row: None, steps=1)
+    assert session.train(target, folder, tmp_path / "out", "cpu", None, True, lambda row: None, steps=1)
+    assert foreign.read_bytes() == b"of another architecture"
+
+
 def test_a_variant_starts_from_the_finished_weights_of_another(
     folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
