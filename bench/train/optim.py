@@ -48,7 +48,8 @@ def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
     wide = wide / (wide.norm() + 1e-7)
     for _ in range(iterations):
         gram = wide @ wide.T
-        wide = 3.4445 * wide + (-4.7750 * gram + 2.0315 * gram @ gram) @ wide
+        cubic = torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        wide = torch.addmm(wide, cubic, wide, beta=3.4445)
     turned: Tensor = wide.T if matrix.shape[0] > matrix.shape[1] else wide
     return turned
 

@@ -44,12 +44,13 @@ class Perceptual:
         total = recon.new_zeros(len(recon))
         for level, other, head in zip(self._features(recon.float()), wanted, self.model.lins, strict=True):
             difference = (_unit(level) - _unit(other)).square()
-            total = total + (difference * head.model[-1].weight).sum(1).mean((1, 2))
+            total = total + nn.functional.linear(difference, head.model[-1].weight.flatten(1)).mean((1, 2, 3))
         return total
 
-    def _features(self, picture: Tensor) -> tuple[Tensor, ...]:
+    def _features(self, picture: Tensor) -> list[Tensor]:
+        """Activations of the backbone's stages, channels last: gradients in another layout cost a third of the time."""
         scaled = self.model.scaling_layer(picture * 2 - 1).contiguous(memory_format=torch.channels_last)
-        return tuple(self.model.net(scaled))
+        return [level.permute(0, 2, 3, 1) for level in self.model.net(scaled)]
 
 
 class _Pointwise(nn.Module):
@@ -65,7 +66,7 @@ class _Pointwise(nn.Module):
 
 def _unit(level: Tensor) -> Tensor:
     """Each position's channels at unit length, with a root that has a gradient at zero."""
-    return level / (level.square().sum(1, keepdim=True) + 1e-10).sqrt()
+    return level * (level.square().sum(-1, keepdim=True) + 1e-10).rsqrt()
 
 
 def make(how: Training, device: str) -> Callable[[Tensor, Tensor], Tensor] | None:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from methods.cdc.network import CDC, Config
 from methods.layers.autoencoder import COMMON_NOISE
 from methods.layers.compressor import Compressor
+from methods.layers.diffusion import noise_like
 
 
 class DICM(CDC):
@@ -51,7 +51,7 @@ class DICM(CDC):
         picture, other = x * 2 - 1, y * 2 - 1
         common, bits_common = self.encode_w(other)
         if self.training:
-            common = [level + COMMON_NOISE * torch.randn_like(level) for level in common]
+            common = [level + COMMON_NOISE * noise_like(level) for level in common]
         levels, bits = self.context_fn(picture)
         own, bits_y = self.context_fn_cor(other)
         draw = self.process.draw(len(x), x.device)

@@ -152,7 +152,8 @@ def side_synthesis(x_dec: Tensor, y_dec: Tensor, y: Tensor, patch: Patch, reduct
     x_dec, y_dec, y = (F.pad(picture, margin, mode="replicate") for picture in (x_dec, y_dec, y))
     left, right = opponent(x_dec), opponent(y_dec)
     small = (patch[0] // reduction, patch[1] // reduction)
-    rows, columns = search(_reduced(left, reduction), _reduced(right, reduction), small)
+    with torch.autocast(y.device.type, enabled=False):  # the best match is a jump: bfloat16 would find another
+        rows, columns = search(_reduced(left, reduction), _reduced(right, reduction), small)
     while reduction > 1:
         reduction //= 2
         small = (patch[0] // reduction, patch[1] // reduction)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from methods.layers.diffusion import Process, Step, add_noise, ddim
+from methods.layers.diffusion import Process, Step, add_noise, ddim, noise_like
 from methods.layers.prior_network import PriorNetwork
 
 Estimate = Callable[[Tensor, Tensor, Tensor, Any], tuple[Tensor, Tensor]]
@@ -88,7 +88,7 @@ class DiffusionNetwork(PriorNetwork):
             the estimated picture in [0, 1], clamped where the noise is what is estimated.
         """
         time, kept = draw
-        noise = torch.randn_like(picture)
+        noise = noise_like(picture)
         found, blamed = self.estimate(add_noise(picture, noise, kept), time, kept, condition)
         found = found.float()
         if self.process.target == "noise":

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from bench.training import Training
 from methods.layers import diffusion_loss
 from methods.layers.autoencoder import COMMON_NOISE, Gains
-from methods.layers.diffusion import Process
+from methods.layers.diffusion import Process, noise_like
 from methods.layers.diffusion_network import DiffusionNetwork
 from methods.layers.network import Sizes
 from methods.layers.priors import HyperPrior
@@ -129,7 +128,7 @@ class SmallDiffusion(DiffusionNetwork):
         latent, bits = self.prior(self.analyse(x, rate).float())
         side = None if self.alone else self.side(y)
         if side is not None and self.training:
-            side = [level + COMMON_NOISE * torch.randn_like(level) for level in side]
+            side = [level + COMMON_NOISE * noise_like(level) for level in side]
         condition = self.condition(latent, rate, side)
         error, recon = self.diffuse(x * 2 - 1, condition, self.process.draw(len(x), x.device))
         return {"bits": bits, "error": error, "recon": recon, "anchor": (condition[0] + 1) / 2}
