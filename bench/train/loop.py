@@ -78,8 +78,9 @@ class Trainer:
 
         self.job = job
         torch.manual_seed(job.seed)
-        precision = "bf16" if job.how.precision == "auto" and bf16_gains(job.device) else "no"
-        self.accelerator = Accelerator(mixed_precision=precision, cpu=job.device == "cpu")
+        # Not accelerate's own precision: that is one for the whole process, and the next job may have another.
+        self.accelerator = Accelerator(mixed_precision="no", cpu=job.device == "cpu")
+        self.bf16 = job.how.precision == "auto" and bf16_gains(job.device)
         model = job.model.to(memory_format=torch.channels_last)
         self.main, self.aux = optimisers(model, job.how)
         self.schedule = Schedule(job.how, self.main, sum(len(pairs) for pairs in job.sets))
@@ -227,8 +228,9 @@ class Trainer:
             job.model.phase(self.schedule.progress(self.step), how)  # type: ignore[operator]
         if hasattr(job.model, "meet"):
             job.model.meet(drawn.whole, drawn.captions)  # type: ignore[operator]
-        with self.accelerator.autocast():
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
             out = self.model(x, y, self.rates)
+        out = {name: value.float() if value.dtype == torch.bfloat16 else value for name, value in out.items()}
         items = losses_of(job.model, add_perceptual(out, x, y, self.perceptual), x, y, self.lambdas, how)
         loss = items["loss"].mean()
         for optimiser in self._optimisers():

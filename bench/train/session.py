@@ -168,7 +168,8 @@ def train(
 
     how = recipe.training(target.recipe, target.info.variant, target.info.preset)
     how = replace(how, steps=steps) if steps else how
-    if (folder / "state.pt").is_file() and not resume:
+    begun = (folder / "state.pt").is_file()
+    if begun and not resume:
         raise BenchError(f"{folder} holds an unfinished training; add --resume to go on with it, or remove the folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -185,7 +186,7 @@ def train(
     prime = getattr(target.codec, "prime", None)
     if prime is not None:
         prime(model, target.info, device)
-    start = None if (folder / "state.pt").is_file() else _start(target, how, resume)
+    start = None if begun else _start(target, how, resume)
     if start is not None:
         target.codec.warm(model, start)
     trainer = Trainer(Job(model, how, lambdas, sets, folder, device, val=held_out))

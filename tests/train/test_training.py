@@ -92,6 +92,19 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
     assert (tmp_path / "log.csv").read_text().count("\n") == 4
 
 
+def test_precisions_alternate_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "bf16_gains", lambda device: True)
+    states = []
+    for name, precision in (("a", "auto"), ("b", "float32"), ("c", "auto")):
+        job = trainer(tmp_path / name, replace(HOW, precision=precision))  # type: ignore[arg-type]
+        assert job.run(None, quiet)
+        states.append(job.job.model.state_dict())
+    first, full, again = states
+    assert all(value.dtype != torch.bfloat16 for value in first.values())
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], full[name]) for name in first)
+
+
 def test_log_of_a_cut_run_is_that_of_a_whole_one(tmp_path: Path) -> None:
     """Means cover all steps between two lines; what a killed run logged after its last state is dropped."""
     trainer(tmp_path / "whole").run(None, quiet, every=2)
