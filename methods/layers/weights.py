@@ -57,13 +57,14 @@ def pack(model: Network, info: CodecInfo, rate: str | None, more: Mapping[str, A
     small = info.preset == "small"
     dtype = torch.float16 if small else torch.float32
     state: dict[str, torch.Tensor] = {}
-    shared = set()
+    shared, buffers = set(), {name for name, _ in model.named_buffers()}
     for name, tensor in model.state_dict().items():
         if small and name.startswith(model.training_only):
             continue
-        if tensor.is_floating_point():
+        kept = tensor
+        if tensor.is_floating_point() and name not in buffers:  # a batch norm's variance outgrows float16
             tensor.copy_(tensor.to(dtype))
-        kept = tensor.to(dtype).contiguous() if tensor.is_floating_point() else tensor
+            kept = tensor.to(dtype).contiguous()
         # A layer that stands twice in a network is stored twice: safetensors knows no aliases.
         state[density_keys.stored(name)] = kept.clone() if kept.data_ptr() in shared else kept
         shared.add(kept.data_ptr())
