@@ -233,6 +233,22 @@ class Dsin(Network):
             self.log_price.index_add_(0, rate, self.config.pace * share.log().clamp(-1, 1)).clamp_(min=0)
         return self.log_price[rate].exp()
 
+    @torch.no_grad()
+    def part_unmet(self) -> None:
+        """Give the rate points between the last that met its target and the highest places of their own.
+
+        With their price at its least they end as one point, the network's highest. Their gains and biases become
+        geometric and arithmetic means of those at either end (Cui et al., CVPR 2021).
+        """
+        # The average over steps, which is what is exported, comes as near to the least price as it likes.
+        met = (self.log_price > 0.01).nonzero() if self.config.pace else ()
+        if len(met) == 0:
+            return
+        last = int(met[-1])
+        for part in (self.gain.log, self.inverse_gain.log, self.importance, self.context.rate_bias):
+            share = torch.linspace(0, 1, len(part) - last).view(-1, *[1] * (part.ndim - 1))
+            part[last:] = torch.lerp(part[last], part[-1], share)
+
     def _regularisers(self) -> Tensor:
         config, total = self.config, self.centres.values.new_zeros(())
         if config.centre_decay:
