@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,9 +168,9 @@ def _board(units: pd.DataFrame, items: Mapping[str, Items], partial: bool) -> Bo
     )
     if len(good):
         board.scenes = items[str(good.key.iloc[0])].scenes
-    several = {m for m, options in good.groupby(CODEC[:3]).options.nunique().items() if options > 1}
+    telling = {codec: _differing(set(options)) for codec, options in good.groupby(CODEC[:3]).options}
     for identity, own in good.groupby(CODEC, sort=True):
-        entrant = _entrant(_same_weights(own, board), items, identity, identity[:3] in several)
+        entrant = _entrant(_same_weights(own, board), items, identity, telling[identity[:3]])
         board.entrants.append(entrant)
         coders = sorted(set(own.encoder_version) - {""})
         if len(coders) > 1:  # a rate point not run again after an update is an older library's
@@ -181,9 +181,7 @@ def _board(units: pd.DataFrame, items: Mapping[str, Items], partial: bool) -> Bo
         if tuple(str(getattr(row, name)) for name in [*CODEC, "rate", "repetition", "control"]) in done:
             continue
         status, reason = wrong.get(str(row.key), (row.status, row.reason))
-        board.absent.append(
-            (_label(row.method, row.variant, row.preset, "{}", False), row.rate, row.control, status, reason)
-        )
+        board.absent.append((_label(row.method, row.variant, row.preset), row.rate, row.control, status, reason))
     board.absent.sort()
     board.unsealed = int((~good.sealed.astype(bool)).sum())
     for text in good.metric_statuses:
@@ -198,12 +196,12 @@ def _same_weights(own: pd.DataFrame, board: Board) -> pd.DataFrame:
     old = own[own.weights_sha256 != own.iloc[-1].weights_sha256]
     if first.preset != "small" or old.empty:
         return own
-    label = _label(first.method, first.variant, first.preset, first.options, False)
+    label = _label(first.method, first.variant, first.preset)
     board.notes.append(f"{label}: {len(old)} units measured with older weights are left out; run the sweep again.")
     return own.drop(old.index)
 
 
-def _entrant(own: pd.DataFrame, items: Mapping[str, Items], identity: tuple[str, ...], several: bool) -> Entrant:
+def _entrant(own: pd.DataFrame, items: Mapping[str, Items], identity: tuple[str, ...], telling: set[str]) -> Entrant:
     method, variant, preset, options = identity
     # A curve holds the newest plain unit of a rate and only those controls that decoded with the same weights.
     plain = own[own.control == "none"]
@@ -211,7 +209,7 @@ def _entrant(own: pd.DataFrame, items: Mapping[str, Items], identity: tuple[str,
     own = own[own.weights_sha256 == own.rate.map(newest).fillna(own.weights_sha256)]
     about = own.iloc[-1]
     points = {str(control): make_points(units, items) for control, units in own.groupby("control")}
-    label = _label(method, variant, preset, options, several)
+    label = _label(method, variant, preset, options, telling)
     return Entrant(
         label, method, variant, preset, about.title, points,
         bool(about.encoder_sees_y), bool(about.uses_side), bool(about.stochastic), bool(about.random_init),
@@ -220,13 +218,19 @@ def _entrant(own: pd.DataFrame, items: Mapping[str, Items], identity: tuple[str,
     )  # fmt: skip
 
 
-def _label(method: str, variant: str, preset: str, options: str, several: bool) -> str:
-    """Name in tables: variant unless ``base``, preset unless ``small``, options where the board holds several."""
+def _differing(options: set[str]) -> set[str]:
+    """Options in which the rows of one codec differ, of their canonical JSON."""
+    values = [json.loads(text) for text in options]
+    names = {name for each in values for name in each}
+    return {name for name in names if any(each.get(name) != values[0].get(name) for each in values)}
+
+
+def _label(method: str, variant: str, preset: str, options: str = "{}", telling: Collection[str] = ()) -> str:
+    """Name in tables: variant unless ``base``, preset unless ``small``, options in which the board's rows differ."""
     parts = [method if variant == "base" else f"{method}:{variant}"]
     parts += [f"({preset})"] if preset != "small" else []
-    if several:
-        values: dict[str, Any] = json.loads(options)
-        parts += [f"{key}={value}" for key, value in sorted(values.items())]
+    values: dict[str, Any] = json.loads(options)
+    parts += [f"{key}={value}" for key, value in sorted(values.items()) if key in telling]
     return " ".join(parts)
 
 

@@ -17,7 +17,7 @@ import bench.results
 from bench.errors import BenchError
 from bench.report import ranking
 from bench.report.admit import refuse_mixture
-from bench.report.board import Board, read_boards
+from bench.report.board import Board, _differing, read_boards
 from bench.report.ranking import judge
 from bench.report.write import write_report
 
@@ -199,6 +199,7 @@ def test_options_get_lines_of_their_own(sweep: Sweep, tmp_path: Path) -> None:
     sweep("Toy", rates=("r1",))
     sweep("Toy", rates=("r1",), options={"mix": 1.0})
     assert [e.label for e in read_boards([tmp_path / "runs"])[0].entrants] == ["toy mix=0.5", "toy mix=1.0"]
+    assert _differing({'{"mix":1,"steps":2}', '{"mix":1,"steps":3}', '{"mix":1}'}) == {"steps"}
 
 
 def test_a_curve_never_mixes_two_trainings(sweep: Sweep, tmp_path: Path) -> None:
