@@ -61,10 +61,10 @@ def pack(model: Network, info: CodecInfo, rate: str | None, more: Mapping[str, A
     for name, tensor in model.state_dict().items():
         if small and name.startswith(model.training_only):
             continue
-        kept = tensor
-        if tensor.is_floating_point() and name not in buffers:  # a batch norm's variance outgrows float16
+        rounded = tensor.is_floating_point() and name not in buffers  # a batch norm's variance outgrows float16
+        if rounded:
             tensor.copy_(tensor.to(dtype))
-            kept = tensor.to(dtype).contiguous()
+        kept = (tensor.to(dtype) if rounded else tensor).contiguous()
         # A layer that stands twice in a network is stored twice: safetensors knows no aliases.
         state[density_keys.stored(name)] = kept.clone() if kept.data_ptr() in shared else kept
         shared.add(kept.data_ptr())
