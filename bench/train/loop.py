@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import convert_to_fp32
 from torch import nn
 
 from bench.errors import BenchError
@@ -74,8 +76,6 @@ class Trainer:
     """Runs a job step by step; ``run`` may be called again after ``restore``."""
 
     def __init__(self, job: Job) -> None:
-        from accelerate import Accelerator
-
         self.job = job
         torch.manual_seed(job.seed)
         # Not accelerate's own precision: that is one for the whole process, and the next job may have another.
@@ -229,8 +229,7 @@ class Trainer:
         if hasattr(job.model, "meet"):
             job.model.meet(drawn.whole, drawn.captions)  # type: ignore[operator]
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
-            out = self.model(x, y, self.rates)
-        out = {name: value.float() if value.dtype == torch.bfloat16 else value for name, value in out.items()}
+            out = convert_to_fp32(self.model(x, y, self.rates))
         items = losses_of(job.model, add_perceptual(out, x, y, self.perceptual), x, y, self.lambdas, how)
         loss = items["loss"].mean()
         for optimiser in self._optimisers():
