@@ -64,6 +64,11 @@ class Job:
     val: Sequence[Pairs] = ()
 
 
+def state_path(folder: Path) -> Path:
+    """Where a training's folder keeps the resumable state."""
+    return folder / "state.pt"
+
+
 def bf16_gains(device: str) -> bool:
     """Whether bfloat16 arithmetic is faster than float32 on the device."""
     if device.startswith("cuda"):
@@ -87,6 +92,7 @@ class Trainer:
         self.model, *self.main = self.accelerator.prepare(model, *self.main)
         self.perceptual = make_perceptual(job.how, job.device)
         self.average = copy.deepcopy(job.model) if job.how.ema else job.model
+        self.state_path = state_path(job.folder)
         self.step, self.seconds = 0, 0.0
         self._sums: dict[str, float] = {}
         self._summed, self._left_out = 0, 0
@@ -95,11 +101,6 @@ class Trainer:
         self.validation_log = Log(job.folder / "validation.csv", _VALIDATION)
         self.rates = torch.arange(job.how.batch, device=self.accelerator.device) % len(job.lambdas)
         self.lambdas = batch_lambdas(list(job.lambdas), self.rates)
-
-    @property
-    def state_path(self) -> Path:
-        """Where the resumable state is kept."""
-        return self.job.folder / "state.pt"
 
     def restore(self) -> bool:
         """Continue from the folder's state, if there is one.

@@ -15,7 +15,7 @@ from bench.errors import BenchError
 from bench.loading import codec_info, find_method
 from bench.registry import import_target
 from bench.train.batches import Pairs
-from bench.train.loop import Job, Trainer
+from bench.train.loop import Job, Trainer, state_path
 from bench.training import Training
 
 DEFAULT_DATA = "synthdrive:train1200,kitti-mini:train"
@@ -168,7 +168,7 @@ def train(
 
     how = recipe.training(target.recipe, target.info.variant, target.info.preset)
     how = replace(how, steps=steps) if steps else how
-    begun = (folder / "state.pt").is_file()
+    begun = state_path(folder).is_file()
     if begun and not resume:
         raise BenchError(f"{folder} holds an unfinished training; add --resume to go on with it, or remove the folder.")
     try:

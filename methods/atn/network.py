@@ -14,9 +14,10 @@ from compressai.layers import GDN
 from torch import Tensor, nn
 
 from methods.atn.attention import CrossAttention
-from methods.layers.autoencoder import COMMON_NOISE, Gains
+from methods.layers.autoencoder import Gains
 from methods.layers.fusion import fusion
 from methods.layers.network import Sizes
+from methods.layers.noise import noisy_common
 from methods.layers.prior_network import PriorNetwork
 from methods.layers.priors import FactorizedPrior
 from methods.layers.transforms import STACK, Stack, analysis, synthesis
@@ -141,7 +142,7 @@ class ATN(PriorNetwork):
         latent, bits = self.prior(self.analyse(x, rate).float())
         side = self.side(y)
         if self.training:
-            side = side._replace(common=side.common + COMMON_NOISE * torch.randn_like(side.common))
+            side = side._replace(common=noisy_common(side.common))
         recon, features = self._decode(latent, rate, side)
         out = {"recon": recon, "bits": bits}
         if self.config.own:

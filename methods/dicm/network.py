@@ -8,9 +8,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from methods.cdc.network import CDC, Config
-from methods.layers.autoencoder import COMMON_NOISE
 from methods.layers.compressor import Compressor
-from methods.layers.diffusion import noise_like
+from methods.layers.noise import noisy_common
 
 
 class DICM(CDC):
@@ -51,7 +50,7 @@ class DICM(CDC):
         picture, other = x * 2 - 1, y * 2 - 1
         common, bits_common = self.encode_w(other)
         if self.training:
-            common = [level + COMMON_NOISE * noise_like(level) for level in common]
+            common = [noisy_common(level) for level in common]
         levels, bits = self.context_fn(picture)
         own, bits_y = self.context_fn_cor(other)
         draw = self.process.draw(len(x), x.device)

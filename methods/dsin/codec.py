@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
@@ -28,12 +26,6 @@ class DsinCodec(LatentCodec):
     def build(info: CodecInfo) -> Network:
         """See :meth:`methods.layers.latent_codec.LatentCodec.build`."""
         return Dsin(Config.parse(*sizes(info)))
-
-    @staticmethod
-    def export(model: Dsin, info: CodecInfo, rate: str | None, path: Path) -> str:  # type: ignore[override]
-        """See :meth:`methods.layers.latent_codec.LatentCodec.export`."""
-        model.part_unmet()
-        return LatentCodec.export(model, info, rate, path)
 
     def prepare(self, device: str = "cpu") -> DsinCodec:
         """See :meth:`bench.codec.Codec.prepare`."""

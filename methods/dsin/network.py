@@ -234,7 +234,7 @@ class Dsin(Network):
         return self.log_price[rate].exp()
 
     @torch.no_grad()
-    def part_unmet(self) -> None:
+    def settle(self) -> None:
         """Give the rate points between the last that met its target and the highest places of their own.
 
         With their price at its least they end as one point, the network's highest. Their gains and biases become

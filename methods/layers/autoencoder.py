@@ -13,12 +13,10 @@ from torch import Tensor, nn
 
 from methods.layers.fusion import fusion
 from methods.layers.network import Sizes
+from methods.layers.noise import noisy_common
 from methods.layers.prior_network import PriorNetwork
 from methods.layers.priors import FactorizedPrior, HyperPrior
 from methods.layers.transforms import STACK, Stack, analysis, synthesis
-
-COMMON_NOISE = 0.001**0.5
-"""Standard deviation of the noise that NDIC adds to the common information in training."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ class Autoencoder(PriorNetwork):
         latent, bits = self.prior(self.analyse(x, rate).float())
         common = self.side(y)
         if common is not None and self.training:
-            common = common + COMMON_NOISE * torch.randn_like(common)
+            common = noisy_common(common)
         out = {"recon": self.synthesise(latent, rate, common), "bits": bits}
         if self.config.own and common is not None:
             own = self.own_a(y)

@@ -124,13 +124,6 @@ def _kept(length: int, schedule: str) -> np.ndarray:
     return np.asarray(np.cumprod(1 - betas))
 
 
-def noise_like(tensor: Tensor) -> Tensor:
-    """Normal noise of the shape and kind of ``(N, C, H, W)``; torch fills channels-last tensors one value at a time."""
-    count, channels, height, width = tensor.shape
-    drawn = torch.randn(count, height, width, channels, dtype=tensor.dtype, device=tensor.device)
-    return drawn.permute(0, 3, 1, 2)
-
-
 def add_noise(picture: Tensor, noise: Tensor, kept: Tensor) -> Tensor:
     """Noisy pictures ``(N, C, H, W)`` of times whose ᾱ is ``kept``, ``(N, 1, 1, 1)``."""
     return kept.sqrt() * picture + (1 - kept).sqrt() * noise

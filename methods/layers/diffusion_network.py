@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from methods.layers.diffusion import Process, Step, add_noise, ddim, noise_like
+from methods.layers.diffusion import Process, Step, add_noise, ddim
+from methods.layers.noise import noise_like
 from methods.layers.prior_network import PriorNetwork
 
 Estimate = Callable[[Tensor, Tensor, Tensor, Any], tuple[Tensor, Tensor]]

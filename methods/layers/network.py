@@ -97,6 +97,9 @@ class Network(nn.Module, ABC):
         """
         self.alone = progress < how.alone
 
+    def settle(self) -> None:
+        """Told by export that these are the trained weights; a network may still set right what no step can."""
+
     def aux_loss(self) -> Tensor:
         """CompressAI's loss that moves the bottlenecks' quantiles onto the densities' tails and medians."""
         return torch.stack([m.loss() for m in self.modules() if hasattr(m, "quantiles")]).sum()

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from bench.training import Training
 from methods.layers import diffusion_loss
-from methods.layers.autoencoder import COMMON_NOISE, Gains
-from methods.layers.diffusion import Process, noise_like
+from methods.layers.autoencoder import Gains
+from methods.layers.diffusion import Process
 from methods.layers.diffusion_network import DiffusionNetwork
 from methods.layers.network import Sizes
+from methods.layers.noise import noisy_common
 from methods.layers.priors import HyperPrior
 from methods.layers.small_diffusion import FoldedUNet, Pyramid, SideLevels
 from methods.layers.transforms import STACK, Stack, analysis
@@ -128,7 +129,7 @@ class SmallDiffusion(DiffusionNetwork):
         latent, bits = self.prior(self.analyse(x, rate).float())
         side = None if self.alone else self.side(y)
         if side is not None and self.training:
-            side = [level + COMMON_NOISE * noise_like(level) for level in side]
+            side = [noisy_common(level) for level in side]
         condition = self.condition(latent, rate, side)
         error, recon = self.diffuse(x * 2 - 1, condition, self.process.draw(len(x), x.device))
         return {"bits": bits, "error": error, "recon": recon, "anchor": (condition[0] + 1) / 2}

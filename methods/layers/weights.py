@@ -44,6 +44,7 @@ def export(model: Network, info: CodecInfo, rate: str | None, path: Path) -> str
     Returns:
         The file's sha256.
     """
+    model.settle()
     data = pack(model, info, rate)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")

@@ -70,19 +70,19 @@ def test_the_price_rises_above_the_target_and_falls_below(small: Dsin) -> None:
 
 
 def test_rates_that_stayed_below_their_target_do_not_end_as_one_point(small: Dsin) -> None:
-    small.part_unmet()  # no rate point has met its target yet: nothing to part
+    small.settle()  # no rate point has met its target yet: nothing to part
     before = {name: value.clone() for name, value in small.state_dict().items()}
     assert torch.equal(before["importance"], torch.linspace(-1.5, 1.5, 8))
     with torch.no_grad():
         small.importance[5:] = torch.tensor([0.5, 2.0, 2.0])
     small.log_price = torch.tensor([4.0, 3.0, 2.0, 1.0, 0.5, 0.2, 1e-3, 0.0])
-    small.part_unmet()
+    small.settle()
     assert small.importance[5:].tolist() == pytest.approx([0.5, 1.25, 2.0])
     gains = small.gain.log.exp()
     assert torch.allclose(gains[6], (gains[5] * gains[7]).sqrt())
     assert torch.equal(small.gain.log[:6], before["gain.log"][:6])
     again = small.importance.clone()
-    small.part_unmet()
+    small.settle()
     assert torch.equal(small.importance, again)
 
 

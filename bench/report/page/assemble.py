@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -23,24 +26,25 @@ def make_page(data: Mapping[str, Any], shots: Mapping[str, Any]) -> str:
     parts = {
         "css": (assets / "page.css").read_text(encoding="utf-8").strip(),
         "js": "\n".join((assets / name).read_text(encoding="utf-8").strip() for name in SCRIPTS),
-        "data": embedded(data),
-        "pictures": embedded(shots),
+        "data": packed(data),
+        "pictures": packed(shots),
     }
     template = (assets / "page.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found.group(1)], template)
 
 
-def embedded(value: Any) -> str:
-    """JSON that may stand inside a script element: no ``<`` ends it, and no NaN breaks it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+def packed(value: Any) -> str:
+    """JSON as gzip in base64: a third of the bytes, nothing in it can end a script element, and no NaN gets in."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def read_embedded(page: str, name: str) -> Any:
-    """What ``embedded`` put under an element's id; None where the page has none that can be read."""
-    found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page, re.DOTALL)
+def read_packed(page: str, name: str) -> Any:
+    """What ``packed`` put under an element's id; None where the page has none that can be read."""
+    found = re.search(rf'<script type="application/gzip" id="{name}">(.*?)</script>', page, re.DOTALL)
     try:
-        return json.loads(found.group(1)) if found else None
-    except ValueError:
+        return json.loads(gzip.decompress(base64.b64decode(found.group(1)))) if found else None
+    except (binascii.Error, EOFError, OSError, ValueError):
         return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.report.page.assemble import make_page, read_embedded
+from bench.report.page.assemble import make_page, read_packed
 from bench.report.page.data import page_data
 from bench.report.page.pictures import make_shots
 from bench.report.page.units import find_units
@@ -46,7 +46,7 @@ def write_page(
     keys = {p.key for board in boards for entrant in board.entrants for own in entrant.points.values() for p in own}
     units = find_units(stores, keys)
     old = (earlier or out) / NAME
-    before = read_embedded(old.read_text(encoding="utf-8"), "shots") if old.is_file() else None
+    before = read_packed(old.read_text(encoding="utf-8"), "shots") if old.is_file() else None
     shots = make_shots(boards, units, photographs, before)
     write_bytes(path, make_page(page_data(verdicts, units, published), shots.as_json()).encode())
     return path

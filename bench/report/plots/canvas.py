@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SETTINGS: Any = {
     "svg.hashsalt": "dic-bench",
     "svg.fonttype": "none",
+    # An SVG names every family of this list in each of its texts.
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",

@@ -59,9 +59,11 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "page.html"
         tail = (
-            "<script>(async () => { let out; try { out = await (async () => {" + script + "})(); } catch (e) { out = "
-            "{failed: String(e)}; } const p = document.createElement('template'); p.id = 'seen'; p.setAttribute("
-            "'data-seen', JSON.stringify(out === undefined ? null : out)); document.body.append(p); })();</script>"
+            "<script>(async () => { const ready = () => document.documentElement.dataset.ready; let out; try { while "
+            "(!ready()) await new Promise((r) => setTimeout(r, 10)); out = await (async () => {" + script + "})(); } "
+            "catch (e) { out = {failed: String(e)}; } const p = document.createElement('template'); p.id = 'seen'; "
+            "p.setAttribute('data-seen', JSON.stringify(out === undefined ? null : out)); document.body.append(p); "
+            "})();</script>"
         )
         copy.write_text(page.read_text(encoding="utf-8").replace("</body>", tail + "</body>"), encoding="utf-8")
         what = [f"--screenshot={shot}"] if shot else ["--dump-dom"]

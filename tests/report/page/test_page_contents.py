@@ -17,7 +17,7 @@ import bench.results
 from bench.errors import BenchError
 from bench.report.board import read_boards
 from bench.report.page import decode, make_page
-from bench.report.page.assemble import embedded, read_embedded
+from bench.report.page.assemble import packed, read_packed
 from bench.report.page.data import page_data
 from bench.report.page.pictures import chosen_items, make_shots
 from bench.report.page.units import extremes, find_units
@@ -76,9 +76,9 @@ def test_extremes_leave_out_gaps_and_constants() -> None:
 def test_text_of_others_cannot_leave_its_element() -> None:
     hostile = {"title": "</script><b>&", "n": 1.5}
     page = make_page(hostile, {"albums": {}})
-    assert read_embedded(page, "data") == hostile and page.count("</script>") == 3
+    assert read_packed(page, "data") == hostile and page.count("</script>") == 3
     with pytest.raises(ValueError, match="JSON"):
-        embedded({"v": float("nan")})
+        packed({"v": float("nan")})
 
 
 def pixels(uri: str) -> np.ndarray:
@@ -135,7 +135,7 @@ def test_without_shards_a_codec_that_is_not_here_is_named(store: Path) -> None:
 
 def test_photographs_stay_out_unless_asked_for_and_out_of_what_is_committed(store: Path, tmp_path: Path) -> None:
     page = write_page(judged(store), [store], tmp_path / "out").read_text()
-    shots = read_embedded(page, "shots")
+    shots = read_packed(page, "shots")
     assert shots["albums"] == {} and "--photographs" in shots["absent"]["toyset"]
     (tmp_path / ".git").mkdir()
     with pytest.raises(BenchError, match="give another --out, such as runs/reports"):

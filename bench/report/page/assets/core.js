@@ -1,9 +1,11 @@
 "use strict";
 /* What every part of the page uses: the data, elements, numbers, the chosen board. */
+async function unpack(id) {
+  const bytes = Uint8Array.from(atob(document.getElementById(id).textContent), (c) => c.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
+const [data, shots] = await Promise.all(["data", "shots"].map(unpack));
 const dic = (() => {
-  const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const data = read("data");
-  const shots = read("shots");
   const SVG = "http://www.w3.org/2000/svg";
 
   function fill(node, attributes, children) {
