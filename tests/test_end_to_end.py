@@ -181,8 +181,12 @@ def test_encode_and_decode_one_picture(place: Path, tmp_path: Path, method: str,
     assert code == 0, err
     row = items[(items.method == method) & (items.rate == "r3") & (items.control == "none")].iloc[1]
     assert row["item"] == pairs.ids[1] and 8 * (tmp_path / "x.dic").stat().st_size == row.bits_file
+    alone = call("decode", tmp_path / "x.dic", "--out", tmp_path / "alone.png")
+    assert alone[0] == (2 if method == "ndic" else 0) and ("give it as --side." in alone[2]) is (method == "ndic")
     code, printed, err = call("decode", tmp_path / "x.dic", "--side", right, "--out", tmp_path / "o.png")
     assert code == 0, err
+    if method != "ndic":
+        assert (tmp_path / "alone.png").read_bytes() == (tmp_path / "o.png").read_bytes()
     made = np.asarray(Image.open(tmp_path / "o.png")).astype(float)
     error = ((made - x[0].permute(1, 2, 0).numpy()) ** 2).mean()
     assert 10 * np.log10(255**2 / error) == pytest.approx(row.psnr, abs=0.05)

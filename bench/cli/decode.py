@@ -15,13 +15,14 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command("decode")
 @click.argument("file", type=FILE)
-@click.option("--side", type=FILE, required=True, help="Side view; it also states height and width.")
+@click.option("--side", type=FILE, default=None, help="Side view; codecs that use none go without.")
 @click.option("--out", type=FILE, required=True, help="PNG to write.")
 @click.option("--method", default=None, help="The codec, where it is not a registered one: package.module:Class.")
 @click.option("--weights", type=FILE, default=None, help="Weights file in place of the shipped one.")
 @click.option("--device", default="cpu", show_default=True, help="auto, cpu or cuda.")
-def command(file: Path, side: Path, out: Path, method: str | None, weights: Path | None, device: str) -> None:
+def command(file: Path, side: Path | None, out: Path, method: str | None, weights: Path | None, device: str) -> None:
     """Decode FILE, as bench encode wrote it, with the help of --side, into the PNG --out."""
+    import torch
     from PIL import Image
 
     from bench.cli.encode import read_file, read_picture, write_file
@@ -38,7 +39,9 @@ def command(file: Path, side: Path, out: Path, method: str | None, weights: Path
         found = unpack(data, codec_info(method) if method is not None else None)
     except BitstreamError as error:
         raise BitstreamError(f"{file}: {error}") from error
-    y = read_picture(side)
+    if side is None and found.info.uses_side:
+        raise BenchError(f"{found.name} decodes with the help of the side view; give it as --side.")
+    y = torch.zeros(1, 3, found.height, found.width, dtype=torch.uint8) if side is None else read_picture(side)
     if tuple(y.shape[-2:]) != (found.height, found.width):
         size = "x".join(map(str, y.shape[-2:]))
         raise BenchError(f"{side} measures {size}, but the picture in {file} {found.height}x{found.width}.")
