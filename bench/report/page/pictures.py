@@ -30,7 +30,7 @@ TARGETS = (0.05, 0.1, 0.2)
 ITEMS = 8
 QUALITY = 92
 ORIGINAL_QUALITY = 94
-BYTES = 2_600_000
+BYTES = 2_000_000
 """Room for the pictures of one page, as they stand in it."""
 FEWEST = 2
 NOTE = (
