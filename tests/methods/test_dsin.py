@@ -86,6 +86,13 @@ def test_rates_that_stayed_below_their_target_do_not_end_as_one_point(small: Dsi
     assert torch.equal(small.importance, again)
 
 
+def test_export_settles_the_network(small: Dsin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    monkeypatch.setattr(Dsin, "settle", lambda network: told.append(network))
+    DsinCodec.export(copy.deepcopy(small), bench.codec_info("dsin"), None, tmp_path / "weights.safetensors")
+    assert len(told) == 1 and (tmp_path / "weights.safetensors").stat().st_size > 10_000
+
+
 def test_the_rate_reaches_the_encoder_through_soft_symbols(small: Dsin) -> None:
     """A step against the bits' gradient alone takes bits off."""
     torch.manual_seed(3)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -44,7 +44,7 @@ def read_packed(page: str, name: str) -> Any:
     found = re.search(rf'<script type="application/gzip" id="{name}">(.*?)</script>', page, re.DOTALL)
     try:
         return json.loads(gzip.decompress(base64.b64decode(found.group(1)))) if found else None
-    except (binascii.Error, EOFError, OSError, ValueError):
+    except (EOFError, OSError, ValueError, zlib.error):
         return None
 
 

@@ -81,6 +81,15 @@ def test_text_of_others_cannot_leave_its_element() -> None:
         packed({"v": float("nan")})
 
 
+@pytest.mark.parametrize("cut", [0, 7, 30, -12])
+def test_what_cannot_be_unpacked_is_no_page(cut: int) -> None:
+    data = packed({"title": "a page"})
+    assert read_packed(f'<script type="application/gzip" id="data">{data}</script>', "data") == {"title": "a page"}
+    for damaged in (data[:cut], data[:cut] + "AAAA" + data[cut:]):
+        assert read_packed(f'<script type="application/gzip" id="data">{damaged}</script>', "data") is None
+    assert read_packed(f'<script type="application/json" id="data">{data}</script>', "data") is None
+
+
 def pixels(uri: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))).astype(float)
 
