@@ -40,11 +40,12 @@ def command(file: Path, side: Path | None, out: Path, method: str | None, weight
     except BitstreamError as error:
         raise BitstreamError(f"{file}: {error}") from error
     if side is None and found.info.uses_side:
-        raise BenchError(f"{found.name} decodes with the help of the side view; give it as --side.")
-    y = torch.zeros(1, 3, found.height, found.width, dtype=torch.uint8) if side is None else read_picture(side)
-    if tuple(y.shape[-2:]) != (found.height, found.width):
-        size = "x".join(map(str, y.shape[-2:]))
-        raise BenchError(f"{side} measures {size}, but the picture in {file} {found.height}x{found.width}.")
+        raise BenchError(f"The decoder of {found.info.full_name} needs the side view; give it with --side.")
+    size = (found.height, found.width)
+    y = read_picture(side) if side is not None else torch.zeros(1, 3, *size, dtype=torch.uint8)
+    if tuple(y.shape[-2:]) != size:
+        measured = "x".join(map(str, y.shape[-2:]))
+        raise BenchError(f"{side} measures {measured}, but the picture in {file} {found.height}x{found.width}.")
     name = method or found.name
     codec = load_codec(name, found.info.preset, rate=found.rate.name, weights=weights)
     make_exact()
